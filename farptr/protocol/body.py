@@ -1,0 +1,52 @@
+"""Bodies: pickles of plain builtins, in both directions (docs/protocol.md, "Body").
+
+Laws
+    No global is ever resolved: ``find_class`` raises, so a pickle can build nothing but builtins.
+    Whatever the bytes are, the outcome is a plain value or a ProtocolError.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from typing import Any, NoReturn
+
+from farptr.protocol.errors import ProtocolError
+
+MAX_BODY_BYTES = 16 * 1024 * 1024
+"""A batch is flushed long before this; array data beyond a few KiB travels in buffers."""
+MAX_DEPTH = 16
+"""Nesting of arguments: deep enough for any index or list of lists that people write."""
+
+
+class _Plain(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> NoReturn:
+        raise ProtocolError(f"a body names {module}.{name}; bodies hold plain values only")
+
+    def persistent_load(self, pid: Any) -> NoReturn:
+        raise ProtocolError("a body with a persistent id; bodies hold plain values only")
+
+
+def dumps(value: Any) -> bytes:
+    """The bytes of plain builtins."""
+    return pickle.dumps(value, protocol=5)
+
+
+def loads(data: bytes) -> Any:
+    """The plain value that the bytes hold; raises ProtocolError for anything else."""
+    if len(data) > MAX_BODY_BYTES:
+        raise ProtocolError(f"a body of {len(data)} bytes (at most {MAX_BODY_BYTES})")
+    try:
+        return _Plain(io.BytesIO(data)).load()
+    except ProtocolError:
+        raise
+    except Exception as error:  # unpickling hostile bytes raises nearly any type
+        raise ProtocolError(f"a body that is no pickle of plain values: {error}") from None
+
+
+def loads_as(kind: type, data: bytes) -> Any:
+    """As ``loads``, and the value is of that builtin type."""
+    value = loads(data)
+    if type(value) is not kind:
+        raise ProtocolError(f"a body holds {type(value).__name__} where {kind.__name__} belongs")
+    return value

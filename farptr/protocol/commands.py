@@ -1,0 +1,49 @@
+"""Command codes, reply states and the envelope that carries them (docs/protocol.md, "Body")."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from farptr.protocol.header import Header
+
+SEND = 1
+CALL = 2
+GET = 3
+ASK = 4
+MOVE = 5
+PULL_HERE = 6
+PULL = 7
+PUSH = 8
+LIST = 9
+NAMED = 10
+KEEP = 11
+CLEAR = 12
+
+LABELS = {
+    SEND: "send", CALL: "call", GET: "get", ASK: "ask", MOVE: "move", PULL_HERE: "remote_get", PULL: "pull",
+    PUSH: "push", LIST: "list", NAMED: "named", KEEP: "keep", CLEAR: "clear_objects",
+}  # fmt: skip
+
+# How a reply answers its command.
+VALUE = 0
+PLAIN = 1
+FAILED = 2
+REPORT = 3
+
+# Why an object stays without references.
+KEEP_NOT = 0
+KEEP_SENT = 1
+"""Sent with ``garbage_collect_data=False``: stays until removed on purpose; leaves when moved."""
+KEEP_OWN = 2
+"""Loaded by the worker itself: a move or remote_get takes a copy."""
+
+
+class Envelope(NamedTuple):
+    """A header with its body and buffers, as cores hand them around."""
+
+    header: Header
+    body: bytes = b""
+    buffers: tuple[Any, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.header} body {len(self.body)} B" + (f" +{len(self.buffers)} buffers" if self.buffers else "")

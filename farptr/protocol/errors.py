@@ -1,0 +1,369 @@
+"""Every error that farptr raises.
+
+    FarptrError
+    ├── UsageError                  the call cannot be carried out as it stands; nothing was sent
+    │   ├── BadName                   a name that is illegal, reserved or taken
+    │   ├── UnknownWorker             no worker of that name (or number)
+    │   ├── UnknownData               the worker has no data of that name
+    │   ├── UnsupportedValue          a value that cannot travel (object dtype, for instance)
+    │   ├── UnsupportedOperation      an operation that pointers do not have
+    │   ├── NotCollocated             operands whose data lies on different workers
+    │   ├── PointerSpent              a handle whose object was fetched or released through it
+    │   ├── InvalidRemoteGet          remote_get on a pointer whose worker holds the data itself
+    │   ├── ImplicitFetch             something would have moved data without .get()
+    │   ├── NotSerializable           pickle, copy or deepcopy of a pointer
+    │   ├── SessionClosed             the run was closed on this side
+    │   └── WrongProcess              a forked child uses its parent's session
+    ├── RunError                    a run cannot be started, found or joined
+    │   ├── NoRun                     nothing runs under that name or address
+    │   ├── RunExists                 that name is in use
+    │   ├── StartFailed               a process of the run did not come up
+    │   ├── LoadFailed                a worker could not load its own data
+    │   ├── VersionMismatch           the other side speaks another version
+    │   ├── RuntimeDirectory          the runtime directory is unusable (owner, mode, path length)
+    │   └── UnsupportedPlatform       Windows
+    ├── RemoteError                 the operation ran at a worker and raised (also has the original's type)
+    ├── SeveralFailed               several commands failed before one sync(); an ExceptionGroup of them
+    ├── ObjectGone                  the object was freed, fetched away or removed
+    ├── ProcessLost                 a process that was needed is gone
+    │   ├── WorkerLost
+    │   └── BrokerLost
+    ├── DeadlineExceeded            no answer, and no progress, within the timeout
+    ├── MessageTooLarge             over the limit for one message; refused at the sender
+    ├── HopLimit                    a chain longer than the hop limit
+    ├── Exhausted                   ids or party numbers of a run are used up
+    └── ProtocolError               bytes that break the protocol; the peer that sent them is cut off
+
+Each class has a stable ``code``, and ``definite``: True when the command surely had no effect, False when it may
+have had one. ``exit_code`` is what the command line ends with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple, Self
+
+
+class FarptrError(Exception):
+    """The root of every error that farptr raises.
+
+    ``str()`` is the message, then the hint on a line of its own where there is one.
+    """
+
+    code: ClassVar[int] = 1000
+    definite: ClassVar[bool] = True
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str = "", *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    @property
+    def message(self) -> str:
+        """What happened, without the hint."""
+        return str(self.args[0]) if self.args else ""
+
+    def __str__(self) -> str:
+        return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
+
+class UsageError(FarptrError):
+    """The call cannot be carried out as it stands; nothing was sent."""
+
+    code = 1100
+
+
+class BadName(UsageError, ValueError):
+    """A name is illegal, reserved or already taken."""
+
+    code = 1101
+    exit_code = 2
+
+
+class UnknownWorker(UsageError, LookupError):
+    """The run has no worker of that name."""
+
+    code = 1102
+    exit_code = 2
+
+
+class UnknownData(UsageError, LookupError):
+    """The worker has no data of that name."""
+
+    code = 1103
+
+
+class UnsupportedValue(UsageError, TypeError):
+    """A value cannot travel: its dtype or type is not one that the protocol carries."""
+
+    code = 1104
+
+
+class UnsupportedOperation(UsageError, TypeError):
+    """Pointers do not have this operation, or not with these arguments."""
+
+    code = 1105
+
+
+class NotCollocated(UsageError, ValueError):
+    """Operands lie on different workers; the message says who is where."""
+
+    code = 1106
+
+
+class PointerSpent(UsageError, AttributeError):
+    """The handle was used up by ``get()`` or ``free()``."""
+
+    code = 1107
+
+
+class InvalidRemoteGet(UsageError, ValueError):
+    """``remote_get()`` on a pointer whose worker holds the data itself."""
+
+    code = 1108
+
+
+class ImplicitFetch(UsageError, TypeError, RuntimeError):
+    """Something would have moved data without being asked; ``.get()`` asks."""
+
+    code = 1109
+
+
+class NotSerializable(UsageError, TypeError):
+    """Pointers own what they point at; they are cloned, not pickled or deep-copied."""
+
+    code = 1110
+
+
+class SessionClosed(UsageError):
+    """The run was closed on this side."""
+
+    code = 1111
+
+
+class WrongProcess(UsageError):
+    """A forked child used the session of its parent."""
+
+    code = 1112
+
+
+class RunError(FarptrError):
+    """A run cannot be started, found or joined."""
+
+    code = 1200
+    exit_code = 5
+
+
+class NoRun(RunError, LookupError):
+    """Nothing runs under that name or at that address."""
+
+    code = 1201
+    exit_code = 3
+
+
+class RunExists(RunError):
+    """A run of that name is up."""
+
+    code = 1202
+    exit_code = 4
+
+
+class StartFailed(RunError):
+    """A process of the run did not come up; the message carries its own error."""
+
+    code = 1203
+
+
+class LoadFailed(RunError, ValueError):
+    """A worker could not load its own data."""
+
+    code = 1204
+
+
+class VersionMismatch(RunError):
+    """The two sides speak different versions of the protocol."""
+
+    code = 1205
+
+
+class RuntimeDirectory(RunError, OSError):
+    """The runtime directory has the wrong owner or mode, or its path is too long for a socket."""
+
+    code = 1206
+
+
+class UnsupportedPlatform(RunError):
+    """This operating system has no Unix sockets and fork."""
+
+    code = 1207
+
+
+class RemoteError(FarptrError):
+    """An operation ran at a worker and raised.
+
+    What is raised is a subclass that has the original exception's type too, where that type is a known one:
+    ``except ValueError`` and ``except fp.RemoteError`` both catch it.
+    """
+
+    code = 1300
+    report: Report | None = None
+
+
+class SeveralFailed(FarptrError, ExceptionGroup[FarptrError]):
+    """Several commands failed before one ``sync()``; ``exceptions`` holds each, and ``except*`` takes it apart."""
+
+    code = 1302
+
+    def __new__(cls, message: str, errors: Sequence[FarptrError]) -> Self:
+        """As ``ExceptionGroup``: a message and the errors."""
+        return super().__new__(cls, message, list(errors))
+
+    def __init__(self, message: str, errors: Sequence[FarptrError]) -> None:
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        return "\n".join([self.message, *(f"- {error.message}" for error in self.exceptions)])
+
+    def derive(self, errors: Sequence[Any]) -> SeveralFailed:  # type: ignore[override]
+        """A group of some of the errors, for ``except*``."""
+        return SeveralFailed(self.message, errors)
+
+
+class ObjectGone(FarptrError, LookupError):
+    """The object was freed, fetched away or removed."""
+
+    code = 1301
+    report: Report | None = None
+
+
+class ProcessLost(FarptrError, ConnectionError):
+    """A process that was needed is gone; what it was doing may or may not have happened."""
+
+    code = 1400
+    definite = False
+    exit_code = 6
+
+
+class WorkerLost(ProcessLost):
+    """A worker's process is gone."""
+
+    code = 1401
+
+
+class BrokerLost(ProcessLost):
+    """The broker's process is gone, and the run with it."""
+
+    code = 1402
+
+
+class DeadlineExceeded(FarptrError, TimeoutError):
+    """No answer, and no progress of this client's commands, within the timeout."""
+
+    code = 1403
+    definite = False
+    exit_code = 7
+
+
+class MessageTooLarge(FarptrError, ValueError):
+    """One value is over the limit for one message; it was refused here, and nothing was sent."""
+
+    code = 1404
+
+
+class HopLimit(FarptrError, RecursionError):
+    """A chain is longer than the hop limit."""
+
+    code = 1405
+    report: Report | None = None
+
+
+class Exhausted(FarptrError, OverflowError):
+    """The ids or party numbers of this run are used up; start a new run."""
+
+    code = 1406
+
+
+class ProtocolError(FarptrError):
+    """Bytes that break the protocol; the peer that sent them is cut off."""
+
+    code = 1500
+    exit_code = 8
+
+
+class Report(NamedTuple):
+    """One failed command as it travels: plain values only, so that any side can read it."""
+
+    kind: str
+    """The exception's class name, such as ``ValueError`` or ``NotCollocated``."""
+    message: str
+    operation: str
+    command: int
+    """The number that the issuing session gave the command."""
+    worker: int
+    """Party number of the worker where it failed."""
+    hop: int
+    """0 at the first worker of the chain."""
+    object_id: int
+    """The object that the command was about, 0 for none."""
+    trace: str
+    """The remote traceback, for the exception's notes."""
+
+
+def _tree(root: type[FarptrError]) -> Iterator[type[FarptrError]]:
+    yield root
+    for child in root.__subclasses__():
+        if child.__module__ == __name__:
+            yield from _tree(child)
+
+
+ERRORS: dict[str, type[FarptrError]] = {cls.__name__: cls for cls in _tree(FarptrError)}
+"""Every class of the tree by name; ``docs/errors.md`` is made from it."""
+
+# An original's type is kept when it is one of these. A name that is not here arrives as plain RemoteError: a worker
+# cannot make a client import anything.
+_ORIGINALS: dict[str, type[Exception]] = {
+    cls.__name__: cls
+    for cls in (
+        ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, FloatingPointError, IndexError,
+        KeyError, LookupError, MemoryError, NotImplementedError, OSError, OverflowError, RecursionError,
+        RuntimeError, StopIteration, TypeError, UnicodeError, ValueError, ZeroDivisionError,
+    )
+}  # fmt: skip
+# NumPy's own classes have these bases; naming them by base keeps this module free of numpy.
+_ORIGINALS |= {"AxisError": IndexError, "LinAlgError": ValueError, "UFuncTypeError": TypeError}
+_ORIGINALS |= {"_UFuncNoLoopError": TypeError, "_UFuncOutputCastingError": TypeError}
+_ORIGINALS |= {"_UFuncInputCastingError": TypeError, "_UFuncBinaryResolutionError": TypeError}
+_ORIGINALS |= {"DTypePromotionError": TypeError, "_ArrayMemoryError": MemoryError}
+
+_pairs: dict[str, type[FarptrError]] = {}
+
+
+def remote_class(kind: str) -> type[FarptrError]:
+    """Class to raise for a remote exception named ``kind``: its own class here, a pair, or RemoteError."""
+    if kind in ERRORS:
+        return ERRORS[kind]
+    original = _ORIGINALS.get(kind)
+    if original is None:
+        return RemoteError
+    if kind not in _pairs:
+        _pairs[kind] = type(kind, (RemoteError, original), {"__module__": "farptr.remote", "__doc__": original.__doc__})
+    return _pairs[kind]
+
+
+def from_report(report: Report, *, worker: str, line: str = "", name: str = "") -> FarptrError:
+    """The exception for a failed command: original type and message, then where and by which line.
+
+    Args:
+        report: what the worker told.
+        worker: name of the worker where it failed.
+        line: ``file:line`` that issued the command, where known.
+        name: the object as the issuing side writes it, where known.
+    """
+    where = f"{report.operation} on {worker}" + (f", hop {report.hop}" if report.hop else "")
+    about = name or (f"{worker}:{report.object_id}" if report.object_id else "")
+    parts = [where, f"object {about}" if about else "", f"issued at {line}" if line else ""]
+    error: Any = remote_class(report.kind)(f"{report.message} [{'; '.join(p for p in parts if p)}]")
+    error.report = report
+    if report.trace:
+        error.add_note(f"remote traceback ({worker}):\n{report.trace}")
+    return error  # type: ignore[no-any-return]

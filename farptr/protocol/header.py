@@ -1,0 +1,166 @@
+"""The header: all that the broker reads of an envelope (docs/protocol.md, "Header").
+
+Laws
+    ``decode(encode(h)) == h``; any other bytes are a ProtocolError, never another exception.
+    A header is at most 64 KiB, whatever its counts claim.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from enum import IntEnum, IntFlag
+from typing import NamedTuple
+
+from farptr.protocol.errors import ProtocolError
+
+VERSION = 1
+MAGIC = b"fp"
+BROKER_NUMBER = 0
+HOP_LIMIT = 64
+MAX_HEADER_BYTES = 64 * 1024
+
+_FIXED = struct.Struct("<2sBBHBBQIIIIQQQIIII")
+FIXED_BYTES = _FIXED.size
+_TRIPLE_BYTES = 24
+MAX_TRIPLES = (MAX_HEADER_BYTES - FIXED_BYTES) // _TRIPLE_BYTES
+_SOURCE = struct.Struct("<I")
+_SOURCE_OFFSET = 16
+_LOW = (1 << 64) - 1
+
+
+class Kind(IntEnum):
+    """What an envelope is for."""
+
+    HELLO = 1
+    WELCOME = 2
+    REFUSED = 3
+    COMMAND = 4
+    REPLY = 5
+    NOTE = 6
+    FREE = 7
+    SYNC = 8
+    SYNCED = 9
+    ROSTER = 10
+    ASK = 11
+    TOLD = 12
+    MARK = 13
+    MARKED = 14
+    BYE = 15
+
+
+class Flag(IntFlag):
+    """Bits of ``flags``."""
+
+    FENCE = 1
+    """Wait at the head of the client's input until its session is settled."""
+    ALL = 2
+    """With FENCE: until every session is settled."""
+    DONE = 4
+    """This is the last envelope of the sender's turn."""
+
+
+Triples = tuple[int, ...]
+"""Flat: (low 64 bits of a name, generation, count), again and again."""
+
+
+class Header(NamedTuple):
+    """One header. Field meanings: docs/protocol.md."""
+
+    kind: int
+    flags: int = 0
+    hop: int = 0
+    epoch: int = 0
+    source: int = 0
+    destination: int = BROKER_NUMBER
+    root: int = 0
+    buffers: int = 0
+    sequence: int = 0
+    deadline_ms: int = 0
+    value_bytes: int = 0
+    body_bytes: int = 0
+    creates: Triples = ()
+    refs: Triples = ()
+    releases: Triples = ()
+
+    def __str__(self) -> str:
+        lists = "".join(
+            f" {mark}{len(triples) // 3}"
+            for mark, triples in (("+", self.creates), ("&", self.refs), ("-", self.releases))
+            if triples
+        )
+        flags = f" {Flag(self.flags)!r}" if self.flags else ""
+        return (
+            f"{Kind(self.kind).name} {self.source}>{self.destination} root {self.root} #{self.sequence}{flags}{lists}"
+        )
+
+
+def triples(counts: Iterable[tuple[int, int]]) -> Triples:
+    """Names with counts, as a header carries them."""
+    flat: list[int] = []
+    for name, count in counts:
+        flat += (name & _LOW, name >> 64, count)
+    return tuple(flat)
+
+
+def names_of(flat: Triples) -> Iterable[tuple[int, int]]:
+    """The inverse of ``triples``: (name, count) one by one."""
+    it = iter(flat)
+    return ((low | generation << 64, count) for low, generation, count in zip(it, it, it, strict=True))
+
+
+def encode(h: Header) -> bytes:
+    """The bytes of a header; raises ProtocolError when its lists do not fit."""
+    lists = h.creates + h.refs + h.releases
+    if len(lists) > 3 * MAX_TRIPLES:
+        raise ProtocolError(f"{len(lists) // 3} references do not fit one header (at most {MAX_TRIPLES})")
+    fixed = _FIXED.pack(
+        MAGIC, VERSION, h.kind, h.flags, h.hop, 0, h.epoch, h.source, h.destination, h.root, h.buffers, h.sequence,
+        h.deadline_ms, h.value_bytes, len(h.creates) // 3, len(h.refs) // 3, len(h.releases) // 3, h.body_bytes,
+    )  # fmt: skip
+    return fixed + struct.pack(f"<{len(lists)}Q", *lists) if lists else fixed
+
+
+def decode(data: bytes) -> Header:
+    """The header that the bytes say; raises ProtocolError for anything that is not exactly one."""
+    size = len(data)
+    if not FIXED_BYTES <= size <= MAX_HEADER_BYTES:
+        raise ProtocolError(f"a header of {size} bytes (between {FIXED_BYTES} and {MAX_HEADER_BYTES} are legal)")
+    (magic, version, kind, flags, hop, pad, epoch, source, destination, root, buffers, sequence,
+     deadline, value_bytes, creates, refs, releases, body_bytes) = _FIXED.unpack_from(data)  # fmt: skip
+    if magic != MAGIC or version != VERSION:
+        raise ProtocolError(f"not a header of protocol version {VERSION}: it begins {data[:3]!r}")
+    if not 1 <= kind <= Kind.BYE or pad or flags > 7 or hop > HOP_LIMIT:
+        raise ProtocolError(f"a header with kind {kind}, flags {flags}, hop {hop}")
+    count = creates + refs + releases
+    if size != FIXED_BYTES + _TRIPLE_BYTES * count:
+        raise ProtocolError(f"a header of {size} bytes that claims {count} references")
+    if not count:
+        return Header(
+            kind,
+            flags,
+            hop,
+            epoch,
+            source,
+            destination,
+            root,
+            buffers,
+            sequence,
+            deadline,
+            value_bytes,
+            body_bytes,
+        )
+    lists = struct.unpack_from(f"<{3 * count}Q", data, FIXED_BYTES)
+    a, b = 3 * creates, 3 * (creates + refs)
+    return Header(kind, flags, hop, epoch, source, destination, root, buffers, sequence, deadline, value_bytes,
+                  body_bytes, lists[:a], lists[a:b], lists[b:])  # fmt: skip
+
+
+def version_of(data: bytes) -> int | None:
+    """The protocol version that a first frame claims, None when it is no farptr header at all."""
+    return data[2] if len(data) >= 3 and data[:2] == MAGIC else None
+
+
+def with_source(data: bytes, source: int) -> bytes:
+    """The same header bytes from ``source``: the broker fills in who an envelope is from."""
+    return data[:_SOURCE_OFFSET] + _SOURCE.pack(source) + data[_SOURCE_OFFSET + 4 :]

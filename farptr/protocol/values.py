@@ -1,0 +1,258 @@
+"""Array values and operation arguments as they travel (docs/protocol.md, "Body").
+
+Laws
+    ``decode_array(encode_array(a)) == a`` in dtype, shape and bytes; the result is writable and owns its memory.
+    Sizes match exactly; a dtype is one of the kinds ``biufcmMSU``; every fault is a ProtocolError.
+    Array bytes are never pickled: small ones are a bytes object in the body, larger ones are frames of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from farptr.protocol.body import MAX_DEPTH
+from farptr.protocol.errors import MessageTooLarge, ProtocolError, UnsupportedValue
+
+KINDS = frozenset("biufcmMSU")
+INLINE_BYTES = 4096
+"""Up to this size an array rides in the body: an extra frame costs more than copying a page."""
+CHUNK_BYTES = 1 << 20
+"""Larger arrays are cut into frames of this size, so that a broker's queue moves in small steps."""
+MAX_VALUE_BYTES = 4 << 30
+MAX_DIMENSIONS = 64
+
+ARRAY, POINTER, ERROR = "A", "P", "E"
+_LITERAL, _SCALAR, _COMPLEX, _DTYPE, _SLICE, _TUPLE, _LIST, _ELLIPSIS = (
+    "L",
+    "S",
+    "C",
+    "D",
+    "s",
+    "t",
+    "l",
+    "...",
+)
+_ELLIPSIS_ARGUMENT = (_ELLIPSIS,)
+_PLAIN = (bool, int, float, str, bytes, type(None))
+
+
+def checked(value: Any) -> np.ndarray[Any, Any]:
+    """The value as a plain ndarray that can travel; raises UnsupportedValue when there is none."""
+    if isinstance(value, np.ma.MaskedArray | np.matrix):
+        raise UnsupportedValue(
+            f"a {type(value).__name__} cannot be sent",
+            hint="send np.asarray(x), and the mask as an array of its own",
+        )
+    array = np.asarray(value)
+    check_dtype(array.dtype)
+    return array
+
+
+def check_dtype(dtype: np.dtype[Any]) -> None:
+    """Raise UnsupportedValue for a dtype that does not travel."""
+    if dtype.kind not in KINDS or dtype.fields is not None:
+        raise UnsupportedValue(
+            f"an array of dtype {dtype} cannot be sent",
+            hint="numbers, booleans, dates and fixed-width strings travel; convert it with astype() first",
+        )
+
+
+def encode_array(array: np.ndarray[Any, Any], buffers: list[Any]) -> tuple[Any, ...]:
+    """The wire form of a checked array; its bytes are copied here (small) or appended to ``buffers`` as views.
+
+    A view in ``buffers`` shares the caller's memory: send it before control returns to the caller.
+    """
+    if array.nbytes > MAX_VALUE_BYTES:
+        raise MessageTooLarge(
+            f"an array of {array.nbytes} bytes is over the limit of {MAX_VALUE_BYTES} for one message",
+            hint="send it in parts",
+        )
+    order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+    flat = array.T if order == "F" else array
+    head = (ARRAY, array.dtype.str, array.shape, order)
+    if array.nbytes <= INLINE_BYTES:
+        return (*head, flat.tobytes())
+    # A byte view: datetimes have no buffer protocol of their own, and ascontiguousarray keeps the shape.
+    data = np.ascontiguousarray(flat).reshape(-1).view(np.uint8).data
+    first = len(buffers)
+    buffers.extend(data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES))
+    return (*head, first)
+
+
+def encoded_bytes(wire: tuple[Any, ...]) -> int:
+    """Bytes of array data that a wire array stands for."""
+    return int(prod(wire[2]) * np.dtype(wire[1]).itemsize) if wire[0] == ARRAY else 0
+
+
+def _shape_of(wire: tuple[Any, ...]) -> tuple[np.dtype[Any], tuple[int, ...], str, Any]:
+    tag, code, shape, order, data = wire
+    if tag != ARRAY or type(code) is not str or len(code) > 32 or order not in ("C", "F"):
+        raise ProtocolError("an array with a malformed head")
+    dtype = np.dtype(code)
+    if dtype.kind not in KINDS or dtype.fields is not None:
+        raise ProtocolError(f"an array of dtype {code}")
+    if type(shape) is not tuple or len(shape) > MAX_DIMENSIONS:
+        raise ProtocolError("an array with a malformed shape")
+    if not all(type(n) is int and 0 <= n <= MAX_VALUE_BYTES for n in shape):
+        raise ProtocolError("an array with a malformed shape")
+    return dtype, shape, order, data
+
+
+def decode_array(wire: tuple[Any, ...], buffers: Sequence[Any]) -> np.ndarray[Any, Any]:
+    """The array of a wire form; writable, its memory its own; raises ProtocolError for any fault."""
+    try:
+        dtype, shape, order, data = _shape_of(wire)
+        size = prod(shape) * dtype.itemsize
+        chunks = [data] if type(data) is bytes else _chunks(data, size, buffers)
+        if sum(memoryview(c).nbytes for c in chunks) != size:
+            raise ProtocolError(f"an array of {size} bytes came with another number of them")
+        store = np.empty(size, np.uint8)
+        at = 0
+        for chunk in chunks:
+            part = np.frombuffer(chunk, np.uint8)
+            store[at : at + part.size] = part
+            at += part.size
+        flat = store.view(dtype) if dtype.itemsize else np.empty(prod(shape), dtype)
+        return flat.reshape(shape[::-1]).T if order == "F" else flat.reshape(shape)
+    except ProtocolError:
+        raise
+    except (ValueError, TypeError, OverflowError, MemoryError, KeyError) as error:
+        raise ProtocolError(f"a malformed array: {error}") from None
+
+
+def _chunks(first: Any, size: int, buffers: Sequence[Any]) -> Sequence[Any]:
+    if type(first) is not int or size > MAX_VALUE_BYTES:
+        raise ProtocolError("an array whose data is neither bytes nor a buffer number")
+    count = -(-size // CHUNK_BYTES)
+    if not 0 <= first <= len(buffers) - count:
+        raise ProtocolError("an array that names buffers which did not come")
+    return buffers[first : first + count]
+
+
+def moved(wire: tuple[Any, ...], old: Sequence[Any], new: list[Any]) -> tuple[Any, ...]:
+    """The same wire array for another envelope: its buffers are handed over, none is copied."""
+    if type(wire[4]) is bytes:
+        return wire
+    first = len(new)
+    new.extend(_chunks(wire[4], encoded_bytes(wire), old))
+    return (*wire[:4], first)
+
+
+# ---------------------------------------------------------------- arguments of operations
+
+
+def encode_argument(value: Any, pointer: Callable[[Any], int | None], buffers: list[Any], depth: int = 0) -> Any:
+    """The wire form of one argument.
+
+    Args:
+        value: a pointer, number, string, slice, dtype, array, or a tuple or list of those.
+        pointer: gives the object's name for a pointer, None for anything else.
+        buffers: where large arrays go.
+        depth: how deep in tuples and lists this stands.
+
+    Raises:
+        UnsupportedValue: nothing on the wire stands for it.
+    """
+    name = pointer(value)
+    if name is not None:
+        return name
+    kind = type(value)
+    if kind in _PLAIN:
+        return (_LITERAL, value)
+    if depth > MAX_DEPTH:
+        raise UnsupportedValue(f"arguments nested more than {MAX_DEPTH} deep")
+    if kind is tuple or kind is list:
+        parts = tuple(encode_argument(v, pointer, buffers, depth + 1) for v in value)
+        return (_TUPLE if kind is tuple else _LIST, parts)
+    if kind is slice:
+        return (
+            _SLICE,
+            *(encode_argument(v, pointer, buffers, depth + 1) for v in (value.start, value.stop, value.step)),
+        )
+    if value is Ellipsis:
+        return _ELLIPSIS_ARGUMENT
+    return _encode_other(value, buffers)
+
+
+def _encode_other(value: Any, buffers: list[Any]) -> Any:
+    if isinstance(value, np.ndarray):
+        return encode_array(checked(value), buffers)
+    if isinstance(value, np.generic):
+        check_dtype(value.dtype)
+        return (_SCALAR, value.dtype.str, value.tobytes())
+    if isinstance(value, complex):
+        return (_COMPLEX, value.real, value.imag)
+    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, _DTYPE_TYPES)):
+        dtype = np.dtype(value)
+        check_dtype(dtype)
+        return (_DTYPE, dtype.str)
+    if isinstance(value, range):
+        return (_LIST, tuple((_LITERAL, v) for v in value))
+    raise UnsupportedValue(f"a {type(value).__name__} cannot travel as an argument of a remote operation")
+
+
+_DTYPE_TYPES = (np.generic, bool, int, float, complex, str, bytes)
+
+
+def decode_argument(wire: Any, lookup: Callable[[int], Any], buffers: Sequence[Any], depth: int = 0) -> Any:
+    """The inverse of ``encode_argument``: names become what ``lookup`` gives for them."""
+    if type(wire) is int:
+        return lookup(wire)
+    if type(wire) is not tuple or not wire or depth > MAX_DEPTH:
+        raise ProtocolError("a malformed argument")
+    tag = wire[0]
+    try:
+        if tag == _LITERAL:
+            return wire[1]
+        if tag in (_TUPLE, _LIST, _SLICE):
+            parts = wire[1:] if tag == _SLICE else wire[1]
+            values = [decode_argument(w, lookup, buffers, depth + 1) for w in parts]
+            return slice(*values) if tag == _SLICE else tuple(values) if tag == _TUPLE else values
+        if tag == ARRAY:
+            return decode_array(wire, buffers)
+        return _decode_other(tag, wire)
+    except (ValueError, TypeError, IndexError) as error:
+        raise ProtocolError(f"a malformed argument: {error}") from None
+
+
+def _decode_other(tag: Any, wire: tuple[Any, ...]) -> Any:
+    if tag == _ELLIPSIS:
+        return Ellipsis
+    if tag == _COMPLEX:
+        return complex(wire[1], wire[2])
+    if tag == _DTYPE:
+        dtype = np.dtype(wire[1])
+        check_dtype(dtype)
+        return dtype
+    if tag == _SCALAR:
+        return decode_array((ARRAY, wire[1], (), "C", wire[2]), ())[()]
+    raise ProtocolError(f"an argument tagged {tag!r}")
+
+
+def names_in(wire: Any) -> list[int]:
+    """Every object name in an argument, in order."""
+    if type(wire) is int:
+        return [wire]
+    found: list[int] = []
+    if type(wire) is tuple and wire and wire[0] in (_TUPLE, _LIST, _SLICE):
+        for part in wire[1:] if wire[0] == _SLICE else wire[1]:
+            found += names_in(part)
+    return found
+
+
+def renamed(wire: Any, name: Callable[[int], int], carry: Callable[[Any], Any]) -> Any:
+    """The argument for the next worker of a chain: names replaced, arrays handed over by ``carry``."""
+    if type(wire) is int:
+        return name(wire)
+    tag = wire[0]
+    if tag == ARRAY:
+        return carry(wire)
+    if tag == _SLICE:
+        return (tag, *(renamed(w, name, carry) for w in wire[1:]))
+    if tag in (_TUPLE, _LIST):
+        return (tag, tuple(renamed(w, name, carry) for w in wire[1]))
+    return wire
