@@ -1,0 +1,1 @@
+"""The broker: routes envelopes, keeps their order, counts references. It never opens a body."""

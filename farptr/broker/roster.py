@@ -1,0 +1,91 @@
+"""Who takes part in a run: party numbers, names and roles.
+
+Laws
+    A number is given once. A dead party keeps its number for ever, as a tombstone, and never its name.
+    No two live workers have one name.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from farptr.protocol.errors import BadName, Exhausted, ProtocolError
+from farptr.protocol.ids import BLOCKS, PARTIES
+from farptr.protocol.names import ME, check_name
+
+CLIENT, WORKER = "client", "worker"
+
+
+class Party(NamedTuple):
+    """One registered process."""
+
+    number: int
+    name: str
+    role: str
+    pid: int
+    host: str
+
+    def row(self) -> tuple[int, str, str, int, str]:
+        """As it travels in a roster."""
+        return (self.number, self.name, self.role, self.pid, self.host)
+
+
+class Roster:
+    """The parties of one run, live ones and tombstones."""
+
+    def __init__(self) -> None:
+        self.live: dict[int, Party] = {}
+        self.lost: dict[int, tuple[Party, str]] = {}
+        """Dead parties with what is known of their end."""
+        self._names: dict[str, int] = {}
+        self._next_number = 1
+        self._next_block = 0
+
+    def register(self, hello: dict[str, Any]) -> Party:
+        """A number for the party that says hello; raises BadName or ProtocolError when it cannot have one."""
+        role, name, pid, host = (hello.get(k) for k in ("role", "name", "pid", "host"))
+        if role not in (CLIENT, WORKER) or not isinstance(pid, int) or not isinstance(host, str):
+            raise ProtocolError("a hello without a role, pid and host")
+        if role == WORKER:
+            check_name(str(name))
+            if name in self._names:
+                raise BadName(f"a worker called {name!r} is already here", hint="give it another name")
+        if self._next_number >= PARTIES:
+            raise Exhausted("this run has no party numbers left", hint="start a new run")
+        party = Party(self._next_number, str(name) if role == WORKER else ME, role, pid, host)
+        self._next_number += 1
+        self.live[party.number] = party
+        if role == WORKER:
+            self._names[party.name] = party.number
+        return party
+
+    def block(self) -> int:
+        """A block of ids that nobody else gets; the number of blocks when there are none left."""
+        if self._next_block < BLOCKS:
+            self._next_block += 1
+            return self._next_block - 1
+        return BLOCKS
+
+    def remove(self, number: int, why: str) -> Party | None:
+        """Turn a live party into a tombstone."""
+        party = self.live.pop(number, None)
+        if party:
+            self.lost[number] = (party, why)
+            if party.role == WORKER:
+                del self._names[party.name]
+        return party
+
+    def worker(self, name: str) -> Party | None:
+        """The live worker of that name."""
+        number = self._names.get(name)
+        return None if number is None else self.live[number]
+
+    def rows(self) -> list[tuple[int, str, str, int, str]]:
+        """Live parties as they travel."""
+        return [party.row() for party in self.live.values()]
+
+    def check(self) -> None:
+        """Assert the laws."""
+        assert not self.live.keys() & self.lost.keys(), "a party both live and lost"
+        workers = {p.name: p.number for p in self.live.values() if p.role == WORKER}
+        assert workers == self._names, "names do not match the live workers"

@@ -1,0 +1,350 @@
+"""The broker's process: one ROUTER, a blocking loop, and an eye on the peers' processes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+
+import farptr
+from farptr.broker.core import BrokerCore, Delivery
+from farptr.broker.roster import Party
+from farptr.protocol import body as bodies
+from farptr.protocol.errors import FarptrError, ProtocolError, RunError, VersionMismatch
+from farptr.protocol.header import VERSION, Header, Kind, decode, encode, version_of
+
+log = logging.getLogger("farptr.broker")
+
+BURST = 256
+"""Envelopes taken before the other file descriptors get a look."""
+GRACE_S = 0.05
+"""A supervisor knows how a worker ended; its word is awaited this long after the process is gone."""
+
+
+class _Stop(Exception):
+    """The run ends."""
+
+
+def serve(
+    address: str,
+    *,
+    run: str,
+    seed: int | None = None,
+    control: socket.socket | None = None,
+    cleanup: Callable[[], None] = lambda: None,
+) -> None:
+    """Run a broker until it is told to stop or its supervisor is gone.
+
+    Args:
+        address: to bind.
+        run: name of the run, for messages.
+        seed: of object ids; None draws one.
+        control: JSON lines to and from the supervisor; its end means that the supervisor is dead.
+        cleanup: removes what a dead supervisor would have removed.
+    """
+    broker = Broker(address, run=run, seed=seed, control=control)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    orphaned = False
+    try:
+        broker.loop()
+    except _Stop:
+        pass
+    except EOFError:
+        orphaned = True
+    finally:
+        broker.close()
+    if orphaned:  # only now: closing unlinks the socket, whose path may be another run's once this one's is gone
+        cleanup()
+
+
+def _stop(*_: Any) -> None:
+    raise _Stop
+
+
+class Broker:
+    """The ZeroMQ shell around ``BrokerCore``."""
+
+    def __init__(self, address: str, *, run: str, seed: int | None, control: socket.socket | None) -> None:
+        entropy = int.from_bytes(os.urandom(8), "little")
+        self.core = BrokerCore(
+            run=run, epoch=int.from_bytes(os.urandom(7), "little"), seed=entropy if seed is None else seed
+        )
+        self._context = zmq.Context()
+        self._router: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
+        for option, value in ((zmq.LINGER, 0), (zmq.SNDHWM, 0), (zmq.RCVHWM, 0), (zmq.ROUTER_MANDATORY, 1)):
+            self._router.setsockopt(option, value)
+        try:
+            self._router.bind(address)
+        except zmq.ZMQError as error:
+            raise RunError(f"the broker cannot bind {address}: {error}") from None
+        self._numbers: dict[bytes, int] = {}
+        self._routes: dict[int, bytes] = {}
+        self._watch = select.epoll() if hasattr(select, "epoll") else None
+        self._pidfds: dict[int, int] = {}
+        self._suspects: dict[int, float] = {}
+        self._control = control
+        self._control_text = b""
+        self._poller = zmq.Poller()
+        self._poller.register(self._router, zmq.POLLIN)
+        if self._watch:
+            self._poller.register(self._watch.fileno(), zmq.POLLIN)
+        if control:
+            control.setblocking(False)
+            self._poller.register(control.fileno(), zmq.POLLIN)
+        self._tell({"event": "bound"})
+
+    def close(self) -> None:
+        """Close everything; peers notice by themselves."""
+        self._router.close(linger=0)
+        self._context.term()
+        for fd in self._pidfds:
+            os.close(fd)
+
+    # ------------------------------------------------------------ the loop
+
+    def loop(self) -> None:
+        """Serve for ever; _Stop or EOFError end it."""
+        while True:
+            ready = dict(self._poller.poll(self._patience_ms()))
+            if self._router in ready:
+                self._burst()
+            if self._control and self._control.fileno() in ready:
+                self._heed_supervisor()
+            if self._watch and self._watch.fileno() in ready:
+                self._notice_exits()
+            self._lose_suspects()
+
+    def _patience_ms(self) -> int | None:
+        if self._suspects:
+            return max(0, int((min(self._suspects.values()) - time.monotonic()) * 1000) + 1)
+        return None if self._watch else 1000
+
+    def _burst(self) -> None:
+        for _ in range(BURST):
+            try:
+                route = self._router.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            number = self._numbers.get(route)
+            if number is None:
+                self._first_frames(route)
+            else:
+                self._envelope(number)
+
+    def _envelope(self, number: int) -> None:
+        recv, more = self._router.recv, self._router.getsockopt
+        raw = recv() if more(zmq.RCVMORE) else b""
+        body = recv() if more(zmq.RCVMORE) else b""
+        buffers: list[Any] = []
+        while more(zmq.RCVMORE):
+            buffers.append(recv(copy=False))
+        try:
+            deliveries = self.core.receive(number, raw, body, tuple(buffers))
+        except ProtocolError as error:
+            self._cut_off(number, error)
+            return
+        self._deliver(deliveries)
+        if number not in self.core.roster.live:
+            self._forget(number)
+
+    def _deliver(self, deliveries: list[Delivery]) -> None:
+        send = self._router.send
+        for destination, raw, body, buffers in deliveries:
+            route = self._routes.get(destination)
+            if route is None:
+                continue  # it was lost in the meantime, and everybody was told
+            try:
+                send(route, zmq.SNDMORE)
+            except zmq.ZMQError:
+                # No such peer, or not any more: its process is about to be missed.
+                self._lose(destination, "its connection is gone")
+                continue
+            send(raw, zmq.SNDMORE)
+            if not buffers:
+                send(body)
+                continue
+            send(body, zmq.SNDMORE)
+            for buffer in buffers[:-1]:
+                send(buffer, zmq.SNDMORE, copy=False)
+            send(buffers[-1], copy=False)
+
+    # ------------------------------------------------------------ parties come and go
+
+    def _first_frames(self, route: bytes) -> None:
+        """Somebody without a number: only a hello makes sense."""
+        frames = []
+        while self._router.getsockopt(zmq.RCVMORE):
+            frames.append(self._router.recv(copy=False))
+        try:
+            uid, pid = _peer_of(frames[0]) if frames else (None, None)
+            hello = _hello_of([f.bytes for f in frames], uid)
+            if pid is not None:
+                hello["pid"] = pid
+            party, deliveries = self.core.register(hello)
+        except FarptrError as error:
+            self._refuse(route, error)
+            return
+        self._numbers[route] = party.number
+        self._routes[party.number] = route
+        self._watch_process(party)
+        self._deliver([self._with_broker(deliveries[0]), *deliveries[1:]])
+        log.info("%s %s (%d) joined, pid %d", party.role, party.name, party.number, party.pid)
+        if party.role == "worker":
+            self._tell({"event": "joined", "name": party.name, "pid": party.pid, "number": party.number})
+
+    def _with_broker(self, welcome: Delivery) -> Delivery:
+        value = bodies.loads(welcome.body) | {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "version": farptr.__version__,
+        }
+        body = bodies.dumps(value)
+        return welcome._replace(header=encode(decode(welcome.header)._replace(body_bytes=len(body))), body=body)
+
+    def _refuse(self, route: bytes, error: FarptrError) -> None:
+        log.warning("refused a peer: %s", error)
+        body = bodies.dumps({"kind": type(error).__name__, "message": error.message, "hint": error.hint})
+        raw = encode(Header(Kind.REFUSED, epoch=self.core.epoch, body_bytes=len(body)))
+        try:
+            self._router.send_multipart([route, raw, body])
+        except zmq.ZMQError:
+            log.info("the refused peer is gone already")
+
+    def _cut_off(self, number: int, error: ProtocolError) -> None:
+        route = self._routes.get(number)
+        log.warning("party %d broke the protocol: %s", number, error)
+        if route is not None:
+            self._refuse(route, error)
+        self._lose(number, f"it broke the protocol: {error.message}")
+
+    def _lose(self, number: int, why: str) -> None:
+        self._suspects.pop(number, None)
+        party = self.core.roster.live.get(number)
+        if party is None:
+            return
+        log.info("%s %s (%d) is gone: %s", party.role, party.name, number, why)
+        deliveries = self.core.lose(number, why)
+        self._forget(number)
+        self._deliver(deliveries)
+
+    def _forget(self, number: int) -> None:
+        route = self._routes.pop(number, None)
+        if route is not None:
+            del self._numbers[route]
+        for fd in [fd for fd, watched in self._pidfds.items() if watched == number]:
+            del self._pidfds[fd]
+            os.close(fd)  # which takes it out of the epoll set as well
+
+    def _watch_process(self, party: Party) -> None:
+        if self._watch is None or party.host != socket.gethostname():
+            return
+        try:
+            fd = os.pidfd_open(party.pid)
+        except OSError:
+            self._suspects[party.number] = time.monotonic() + GRACE_S
+            return
+        self._pidfds[fd] = party.number
+        self._watch.register(fd, select.EPOLLIN)
+
+    def _notice_exits(self) -> None:
+        assert self._watch is not None
+        for fd, _ in self._watch.poll(0):
+            number = self._pidfds.pop(fd)
+            os.close(fd)
+            party = self.core.roster.live.get(number)
+            supervised = self._control is not None and party is not None and party.role == "worker"
+            self._suspects[number] = time.monotonic() + (GRACE_S if supervised else 0.0)
+
+    def _lose_suspects(self) -> None:
+        if self._watch is None:
+            self._look_for_pids()
+        if self._suspects:
+            now = time.monotonic()
+            for number in [n for n, at in self._suspects.items() if at <= now]:
+                self._lose(number, "its process is gone")
+
+    def _look_for_pids(self) -> None:
+        """Where there are no pidfds: ask for each process once a second."""
+        for party in list(self.core.roster.live.values()):
+            try:
+                os.kill(party.pid, 0)
+            except ProcessLookupError:
+                self._lose(party.number, "its process is gone")
+            except PermissionError:
+                continue
+
+    # ------------------------------------------------------------ the supervisor
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        if self._control:
+            self._control.setblocking(True)  # a few lines to a supervisor that always reads
+            try:
+                self._control.sendall(json.dumps(event).encode() + b"\n")
+            except OSError:
+                log.info("the supervisor is gone")
+            self._control.setblocking(False)
+
+    def _heed_supervisor(self) -> None:
+        assert self._control is not None
+        try:
+            data = self._control.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            raise EOFError
+        *lines, self._control_text = (self._control_text + data).split(b"\n")
+        for line in lines:
+            event = json.loads(line)
+            if event.get("event") == "exited":
+                self._exited(event["name"], event["code"])
+
+    def _exited(self, name: str, code: int) -> None:
+        party = self.core.roster.worker(name)
+        if party is not None:
+            self._lose(party.number, ending(code))
+
+
+def ending(code: int) -> str:
+    """How a process ended, in words; a negative code is a signal."""
+    if code >= 0:
+        return f"it exited with code {code}"
+    try:
+        return f"it was killed by signal {-code} ({signal.Signals(-code).name})"
+    except ValueError:
+        return f"it was killed by signal {-code}"
+
+
+def _peer_of(frame: Any) -> tuple[int | None, int | None]:
+    """(uid, pid) of the process at the other end of a Unix socket; None where the transport does not say."""
+    try:
+        parts = str(frame.get("Peer-Address")).split(":")
+        return int(parts[1]), int(parts[3])
+    except (zmq.ZMQError, ValueError, IndexError):
+        return None, None
+
+
+def _hello_of(frames: list[bytes], uid: int | None) -> dict[str, Any]:
+    raw = frames[0] if frames else b""
+    version = version_of(raw)
+    if version is not None and version != VERSION:
+        raise VersionMismatch(
+            f"this broker speaks protocol {VERSION} (farptr {farptr.__version__}), the peer {version}",
+            hint="install the same farptr on both sides",
+        )
+    header = decode(raw)
+    if header.kind != Kind.HELLO or len(frames) != 2:
+        raise ProtocolError("this broker does not know you: it was restarted, or the first envelope was no hello")
+    if uid is not None and uid != os.getuid():
+        raise ProtocolError(f"this run belongs to another user (uid {os.getuid()}, yours is {uid})")
+    return bodies.loads_as(dict, frames[1])  # type: ignore[no-any-return]
