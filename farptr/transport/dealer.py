@@ -1,0 +1,187 @@
+"""A DEALER connected to a broker: the hello, then envelopes.
+
+Not thread-safe: the caller holds a lock around everything but ``wait`` and ``wake``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+from typing import Any
+
+import zmq
+
+import farptr
+from farptr.protocol import body as bodies
+from farptr.protocol.commands import Envelope
+from farptr.protocol.errors import (
+    ERRORS,
+    BrokerLost,
+    FarptrError,
+    NoRun,
+    ProtocolError,
+    RuntimeDirectory,
+    VersionMismatch,
+)  # fmt: skip
+from farptr.protocol.header import VERSION, Header, Kind, decode, encode, version_of
+
+HELLO_TIMEOUT_S = 10.0
+IPC_PATH_LIMIT = 107
+"""Bytes of a Unix socket's path (sockaddr_un, less the final NUL)."""
+
+
+class Dealer:
+    """One connection. ``welcome`` is what the broker said to the hello."""
+
+    def __init__(self, address: str, hello: dict[str, Any], *, timeout_s: float = HELLO_TIMEOUT_S) -> None:
+        self.address = check_address(address)
+        self._context = zmq.Context()
+        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.SNDHWM, 0)  # bounded by the marks of the session, not by dropping or blocking
+        self._socket.setsockopt(zmq.RCVHWM, 0)
+        self._woken, self._wake = os.pipe()
+        os.set_blocking(self._woken, False)
+        os.set_blocking(self._wake, False)
+        self._broker_fd: int | None = None
+        self._lifelines: set[int] = set()
+        self._poll = select.poll()
+        self.over = False
+        """The broker's process is gone, or what ``watch`` watches."""
+        try:
+            self._socket.connect(self.address)
+            self.welcome = self._say_hello(hello, timeout_s)
+            self._watch_broker()
+        except BaseException:
+            self.close()
+            raise
+
+    def _say_hello(self, hello: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        body = bodies.dumps({"version": farptr.__version__, "pid": os.getpid(), "host": socket.gethostname(), **hello})
+        self.send(Envelope(Header(Kind.HELLO, body_bytes=len(body)), body))
+        if not self._socket.poll(int(timeout_s * 1000)):
+            raise NoRun(
+                f"nothing answers at {self.address} (waited {timeout_s:g} s)",
+                hint="`farptr ps` lists the runs; `farptr up julie toby` starts one",
+            )
+        raw, *rest = self._socket.recv_multipart()
+        version = version_of(raw)
+        if version != VERSION:
+            raise VersionMismatch(
+                f"the broker at {self.address} speaks protocol {version}, this side {VERSION}"
+                f" (farptr {farptr.__version__})",
+                hint="install the same farptr on both sides",
+            )
+        answer = bodies.loads_as(dict, rest[0])
+        if decode(raw).kind == Kind.REFUSED:
+            raise refusal(answer)
+        return answer  # type: ignore[no-any-return]
+
+    def _watch_broker(self) -> None:
+        pid, host = self.welcome.get("pid"), self.welcome.get("host")
+        self._poll.register(self._socket.fileno(), select.POLLIN)
+        self._poll.register(self._woken, select.POLLIN)
+        if host != socket.gethostname() or not isinstance(pid, int) or not hasattr(os, "pidfd_open"):
+            return
+        try:
+            self._broker_fd = os.pidfd_open(pid)
+        except OSError:
+            self.over = True
+            return
+        self.watch(self._broker_fd)
+
+    def watch(self, fd: int) -> None:
+        """End (``over``) when this file descriptor becomes readable or breaks, too."""
+        self._lifelines.add(fd)
+        self._poll.register(fd, select.POLLIN)
+
+    # ------------------------------------------------------------ envelopes
+
+    def send(self, envelope: Envelope) -> None:
+        """Queue one envelope; buffers are copied before this returns."""
+        header, body, buffers = envelope
+        send = self._socket.send
+        send(encode(header), zmq.SNDMORE)
+        if not buffers:
+            send(body)
+            return
+        send(body, zmq.SNDMORE)
+        for buffer in buffers[:-1]:
+            send(buffer, zmq.SNDMORE)
+        send(buffers[-1])
+
+    def receive(self) -> Envelope | None:
+        """The next envelope, None when there is none now; raises ProtocolError for what is no envelope."""
+        try:
+            raw = self._socket.recv(zmq.NOBLOCK)
+        except zmq.Again:
+            return None
+        body, buffers = b"", []
+        if self._socket.getsockopt(zmq.RCVMORE):
+            body = self._socket.recv()
+        while self._socket.getsockopt(zmq.RCVMORE):
+            buffers.append(self._socket.recv(copy=False).buffer)
+        header = decode(raw)
+        if header.body_bytes != len(body) or header.buffers != len(buffers):
+            raise ProtocolError("an envelope from the broker whose header does not match its frames")
+        return Envelope(header, body, tuple(buffers))
+
+    def readable(self) -> bool:
+        """Whether ``receive`` would find something. A send can swallow the signal that ``wait`` waits for."""
+        return bool(int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
+
+    def wait(self, timeout_s: float) -> None:
+        """Sleep until something may have come, ``wake`` was called, the broker is gone, or the time is over.
+
+        May return early. Call it without the lock, after ``receive`` gave None under the lock.
+        """
+        if self.over or self._socket.closed:
+            return
+        for fd, _ in self._poll.poll(max(0.0, timeout_s) * 1000):
+            if fd == self._woken:
+                os.read(self._woken, 4096)
+            elif fd in self._lifelines:
+                self.over = True
+
+    def wake(self) -> None:
+        """Make a ``wait`` in another thread return."""
+        with contextlib.suppress(BlockingIOError):  # it is full of wake-ups already
+            os.write(self._wake, b"\0")
+
+    def check(self) -> None:
+        """Raise BrokerLost when the broker's process is gone."""
+        if self.over:
+            raise BrokerLost(
+                f"the broker of run {self.welcome.get('run')!r} is gone, and the run with it", hint="start a new run"
+            )
+
+    def close(self, linger_s: float = 0.0) -> None:
+        """Close the connection; what is queued has ``linger_s`` to leave."""
+        if self._socket.closed:
+            return
+        self._socket.close(linger=int(linger_s * 1000))
+        self._context.term()
+        for fd in (self._woken, self._wake, self._broker_fd):
+            if fd is not None:
+                os.close(fd)
+
+
+def refusal(answer: dict[str, Any]) -> FarptrError:
+    """The error that a refusal stands for."""
+    cls = ERRORS.get(str(answer.get("kind")), FarptrError)
+    return cls(str(answer.get("message")), hint=str(answer.get("hint", "")))
+
+
+def check_address(address: str) -> str:
+    """The address itself; raises RuntimeDirectory when a socket path is too long, NoRun when it is no address."""
+    scheme, _, path = address.partition("://")
+    if scheme not in ("ipc", "tcp") or not path:
+        raise NoRun(f"{address!r} is no address", hint="ipc:///path/of/socket, as `farptr ps` prints it")
+    if scheme == "ipc" and len(os.fsencode(path)) > IPC_PATH_LIMIT:
+        raise RuntimeDirectory(
+            f"the socket path {path} has {len(os.fsencode(path))} bytes, over the system's {IPC_PATH_LIMIT}",
+            hint="set FARPTR_RUNTIME_DIR to a shorter path",
+        )
+    return address

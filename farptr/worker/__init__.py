@@ -1,0 +1,1 @@
+"""The worker: an object store, the operations on it, and turns."""

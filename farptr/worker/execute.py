@@ -1,0 +1,145 @@
+"""Operations, run: from a wire name of ``protocol.operations`` to NumPy and back.
+
+Laws
+    Only what the tables list runs. A result is one ndarray, or as many as the caller has names for.
+    A failed in-place operation leaves its target as it was.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from farptr.protocol import operations as table
+from farptr.protocol.errors import ImplicitFetch, UnsupportedOperation
+from farptr.protocol.values import check_dtype
+
+Array = np.ndarray[Any, Any]
+
+
+def _function(path: str) -> Callable[..., Any]:
+    found: Any = np
+    for part in path.split("."):
+        found = getattr(found, part)
+    return found  # type: ignore[no-any-return]
+
+
+def _method(name: str) -> Callable[..., Any]:
+    return lambda array, *args, **kwargs: getattr(array, name)(*args, **kwargs)
+
+
+def _attribute(name: str) -> Callable[..., Any]:
+    return lambda array: getattr(array, name)
+
+
+def _in_place_method(name: str) -> Callable[..., Any]:
+    def run(array: Array, *args: Any, **kwargs: Any) -> None:
+        # ndarray.put writes up to the index that is wrong; a copy makes the failure whole.
+        before = array.copy()
+        try:
+            getattr(array, name)(*args, **kwargs)
+        except Exception:
+            array[...] = before
+            raise
+
+    return run
+
+
+def _in_place_ufunc(ufunc: Any) -> Callable[..., Any]:
+    return lambda array, *args, **kwargs: ufunc(array, *args, out=(array,), **kwargs)
+
+
+def _build() -> dict[str, Callable[..., Any]]:
+    known: dict[str, Callable[..., Any]] = {"[]": operator.getitem, "=[]": operator.setitem}
+    for name in table.UFUNCS:
+        ufunc = getattr(np, name)
+        known[name] = ufunc
+        known[f"={name}"] = _in_place_ufunc(ufunc)
+        for method in table.UFUNC_METHODS:
+            known[f"{name}.{method}"] = getattr(ufunc, method)
+        known[f"={name}.at"] = ufunc.at
+    for name in table.METHODS:
+        known[f".{name}"] = _method(name)
+    for name in table.INPLACE_METHODS:
+        known[f"=.{name}"] = _in_place_method(name)
+    for name in table.ATTRIBUTES:
+        known[f".{name}"] = _attribute(name)
+    return known
+
+
+_KNOWN = _build()
+_FUNCTIONS = {f"np:{name}": name for name in table.FUNCTIONS}
+
+
+def find(operation: str) -> Callable[..., Any]:
+    """What a wire name stands for; raises UnsupportedOperation."""
+    found = _KNOWN.get(operation)
+    if found is None and operation in _FUNCTIONS:
+        try:
+            found = _function(_FUNCTIONS[operation])
+        except AttributeError:
+            raise UnsupportedOperation(f"this worker's NumPy {np.__version__} has no {_FUNCTIONS[operation]}") from None
+        _KNOWN[operation] = found
+    if found is None:
+        raise UnsupportedOperation(f"there is no remote operation {operation!r}")
+    return found
+
+
+def run(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any], count: int) -> list[Array]:
+    """The ``count`` results of an operation (0: in place); raises what NumPy raises.
+
+    Results may be views of the operands, as they are in NumPy.
+    """
+    value = find(operation)(*args, **kwargs)
+    if count == 0:
+        return []
+    if count == 1:
+        if type(value) is np.ndarray:
+            _check(value)
+            return [value]
+        if isinstance(value, tuple | list) and len(value) == 1:
+            value = value[0]
+    elif not isinstance(value, tuple | list) or len(value) != count:
+        found = len(value) if isinstance(value, tuple | list) else 1
+        raise UnsupportedOperation(f"{operation} gave {found} results where {count} were expected")
+    return [_as_array(operation, v) for v in (value if count > 1 else (value,))]
+
+
+def _as_array(operation: str, value: Any) -> Array:
+    if isinstance(value, tuple | list):
+        raise UnsupportedOperation(f"{operation} gave {len(value)} results where one was expected")
+    array = np.asarray(value)
+    _check(array)
+    return array
+
+
+def _check(array: Array) -> None:
+    if array.dtype.kind == "O" or array.dtype.fields is not None:
+        check_dtype(array.dtype)
+
+
+def ask(array: Array, question: str) -> Any:
+    """A plain answer about an array; raises what NumPy raises, and UnsupportedOperation for another question."""
+    if question == "item":
+        return _item(array)
+    if question == "len":
+        return len(array)
+    if question == "dtype":
+        return array.dtype.str
+    if question in table.QUESTIONS:
+        return getattr(array, question)
+    raise UnsupportedOperation(f"there is no question {question!r}")
+
+
+def _item(array: Array) -> Any:
+    if array.size != 1:
+        raise ValueError(f"an array of shape {array.shape} has no single value")
+    value = array.item()
+    if isinstance(value, complex):
+        return ("complex", value.real, value.imag)
+    if not isinstance(value, bool | int | float | str | bytes):
+        raise ImplicitFetch(f"one element of dtype {array.dtype} has no plain Python value; use .get()")
+    return value

@@ -1,0 +1,33 @@
+"""What a listing tells of a stored object: small values whole, large ones as NumPy would abbreviate them.
+
+A worker's own data is never listed by value: only its name, shape and dtype.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from farptr.protocol.commands import KEEP_OWN
+from farptr.worker.outbox import Outbox
+from farptr.worker.store import Entry, Failure, Pointer
+
+WHOLE_ELEMENTS = 1000
+"""NumPy's own threshold: beyond it, a repr is abbreviated."""
+
+ARRAY, POINTER, ERROR, TEXT, OWN = "A", "P", "E", "T", "O"
+
+
+def row_of(id: int, entry: Entry, out: Outbox) -> tuple[Any, ...]:
+    """One row: (id, tag, …) with what the tag needs."""
+    value = entry.value
+    if type(value) is Pointer:
+        return (id, POINTER, value.target)
+    if type(value) is Failure:
+        return (id, ERROR, tuple(value.report))
+    if entry.keep == KEEP_OWN:
+        return (id, OWN, entry.label, value.shape, value.dtype.str)
+    if value.size <= WHOLE_ELEMENTS:
+        return (id, ARRAY, out.array(value, None))
+    return (id, TEXT, np.array2string(value, separator=", "), value.shape, value.dtype.str)

@@ -1,0 +1,213 @@
+"""The object store of one worker, and what it holds elsewhere.
+
+Laws
+    An id is in the store once. It may be known under several generations: each is a name of the same object.
+    An object goes when FREE has come for every generation with the export count that stands here, unless it is kept.
+    ``held`` counts, for each object that stored pointers name, how many do and how many references came; when none
+    does at the end of a turn, all that came are released.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from farptr.protocol.commands import KEEP_NOT
+from farptr.protocol.errors import ObjectGone, Report
+from farptr.protocol.ids import id_of
+
+Order = tuple[int, int, int, int]
+"""(root session, command number, hop, index): where in the program an object was made."""
+
+
+class Pointer(NamedTuple):
+    """A stored pointer: the name that it points at."""
+
+    target: int
+
+
+class Failure(NamedTuple):
+    """A stored error: the outcome of a command that failed."""
+
+    report: Report
+
+
+Value = np.ndarray[Any, Any] | Pointer | Failure
+
+
+class _Gone:
+    """Stands for an object that was removed on purpose while references to it live."""
+
+
+_GONE = _Gone()
+
+
+class Entry:
+    """One stored object."""
+
+    __slots__ = ("keep", "label", "names", "order", "value")
+
+    def __init__(self, order: Order) -> None:
+        self.value: Any = _GONE
+        self.order = order
+        self.keep = KEEP_NOT
+        self.label = ""
+        """The name under which the worker loaded it, if it did."""
+        self.names: list[int] = []
+        """One per generation that lives."""
+
+
+class Store:
+    """What one worker has."""
+
+    def __init__(self) -> None:
+        self.entries: dict[int, Entry] = {}
+        """By id."""
+        self._by_name: dict[int, Entry] = {}
+        self._exports: dict[int, int] = {}
+        self._labels: dict[str, int] = {}
+        self.held: dict[int, list[int]] = {}
+        """For each object named by stored pointers: [pointers to it here, references that came]."""
+        self._touched: set[int] = set()
+
+    def __len__(self) -> int:
+        return sum(e.value is not _GONE for e in self.entries.values())
+
+    # ------------------------------------------------------------ objects
+
+    def value(self, name: int) -> Value:
+        """The value under a name; raises ObjectGone."""
+        entry = self._by_name.get(name)
+        if entry is None or entry.value is _GONE:
+            raise ObjectGone(f"object {id_of(name)} is gone", hint="its last owner released, fetched or removed it")
+        return entry.value  # type: ignore[no-any-return]
+
+    def entry(self, name: int) -> Entry:
+        """The entry under a name; raises ObjectGone."""
+        self.value(name)
+        return self._by_name[name]
+
+    def put(self, name: int, value: Value, exports: int, order: Order, keep: int = KEEP_NOT) -> Entry:
+        """Store under a new name, or replace the value under one that lives."""
+        id = id_of(name)
+        entry = self.entries.get(id)
+        if entry is None:
+            entry = self.entries[id] = Entry(order)
+        if name not in self._by_name:
+            self._by_name[name] = entry
+            entry.names.append(name)
+            self._exports[name] = exports
+        else:
+            self._exports[name] += exports
+        entry.keep = max(entry.keep, keep)
+        self.replace(entry, value)
+        return entry
+
+    def replace(self, entry: Entry, value: Value) -> None:
+        """Another value for an entry; a pointer that goes no longer counts, one that comes does."""
+        old = entry.value
+        entry.value = value
+        if type(value) is Pointer:
+            self._held(value.target)[0] += 1
+        if type(old) is Pointer:
+            self._held(old.target)[0] -= 1
+            self._touched.add(old.target)
+
+    def label(self, name: int, text: str) -> None:
+        """Remember the worker's own name for an object."""
+        self._by_name[name].label = text
+        self._labels[text] = name
+
+    def labelled(self, text: str) -> int | None:
+        """The object that the worker calls so."""
+        name = self._labels.get(text)
+        return name if name in self._by_name and self._by_name[name].value is not _GONE else None
+
+    @property
+    def labels(self) -> list[str]:
+        """The worker's own names, sorted."""
+        return sorted(text for text in self._labels if self.labelled(text) is not None)
+
+    # ------------------------------------------------------------ lifetimes
+
+    def export(self, name: int) -> None:
+        """The owner hands a reference out."""
+        self._exports[name] += 1
+
+    def exported(self, entry: Entry) -> bool:
+        """Whether anybody may hold a reference to it."""
+        return any(self._exports[name] for name in entry.names)
+
+    def free(self, name: int, exports: int) -> None:
+        """Nobody holds a reference to this name, unless it was exported again since the broker said so."""
+        entry = self._by_name.get(name)
+        if entry is None or self._exports[name] != exports:
+            return
+        if entry.keep != KEEP_NOT:
+            self._exports[name] = 0
+            return
+        del self._by_name[name], self._exports[name]
+        entry.names.remove(name)
+        if not entry.names:
+            self._delete(entry, id_of(name))
+
+    def remove(self, entry: Entry) -> None:
+        """Take an object away on purpose; references that live find ObjectGone."""
+        self.replace(entry, _GONE)  # type: ignore[arg-type]
+        entry.keep = KEEP_NOT
+        for name in [n for n in entry.names if not self._exports[n]]:
+            del self._by_name[name], self._exports[name]
+            entry.names.remove(name)
+            if not entry.names:
+                self._delete(entry, id_of(name))
+
+    def _delete(self, entry: Entry, id: int) -> None:
+        self.replace(entry, _GONE)  # type: ignore[arg-type]
+        del self.entries[id]
+
+    # ------------------------------------------------------------ references held
+
+    def _held(self, target: int) -> list[int]:
+        held = self.held.get(target)
+        if held is None:
+            held = self.held[target] = [0, 0]
+        return held
+
+    def receive(self, target: int, count: int = 1) -> None:
+        """References came with a header, or were made here; they last to the end of the turn at least."""
+        self._held(target)[1] += count
+        self._touched.add(target)
+
+    def end_turn(self) -> list[tuple[int, int]]:
+        """What to release now: (object, references that came) for each that no stored pointer names."""
+        released = []
+        for target in self._touched:
+            stored, came = self.held[target]
+            if not stored:
+                del self.held[target]
+                if came:
+                    released.append((target, came))
+        self._touched.clear()
+        released.sort()
+        return released
+
+    def listing(self) -> list[tuple[int, Entry]]:
+        """(id, entry) in the order in which the program made them."""
+        rows = [(id, entry) for id, entry in self.entries.items() if entry.value is not _GONE]
+        return sorted(rows, key=lambda row: row[1].order)
+
+    def check(self) -> None:
+        """Assert the laws, between turns."""
+        pointers: dict[int, int] = {}
+        for id, entry in self.entries.items():
+            assert entry.names, f"{id} has no name"
+            for name in entry.names:
+                assert id_of(name) == id, f"{name} is not a name of {id}"
+                assert self._by_name[name] is entry, f"{name} is another object's name"
+            if type(entry.value) is Pointer:
+                pointers[entry.value.target] = pointers.get(entry.value.target, 0) + 1
+        assert len(self._by_name) == len(self._exports) == sum(len(e.names) for e in self.entries.values())
+        assert not self._touched, "a turn has not ended"
+        assert {t: h[0] for t, h in self.held.items()} == pointers, "held does not count the stored pointers"
+        assert all(h[1] > 0 for h in self.held.values()), "a pointer for which no reference came"
