@@ -1,0 +1,1 @@
+"""The client: sessions, pointers, and their NumPy face."""

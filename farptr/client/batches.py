@@ -1,0 +1,135 @@
+"""Open batches: commands that wait to leave together, one batch per worker.
+
+Laws
+    A batch leaves whole. Between batches for different workers there is no order, except that the caller closes them
+    (``flush``) before a command that needs one.
+    Releases leave behind every command issued so far: on the last envelope of a flush.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from farptr.protocol import body as bodies
+from farptr.protocol.commands import Envelope
+from farptr.protocol.header import MAX_TRIPLES, Header, Kind, triples
+
+BATCH_COMMANDS = 256
+BATCH_BYTES = 1 << 20
+MANY_CREATES = MAX_TRIPLES // 4
+
+
+class Batch:
+    """Commands for one worker."""
+
+    __slots__ = ("buffers", "commands", "creates", "flags", "refs", "value_bytes", "worker")
+
+    def __init__(self, worker: int, flags: int = 0) -> None:
+        self.worker = worker
+        self.flags = flags
+        self.commands: list[Any] = []
+        self.buffers: list[Any] = []
+        self.creates: list[int] = []
+        self.refs: list[int] = []
+        self.value_bytes = 0
+
+    def full(self) -> bool:
+        """Whether it should leave now; a fenced batch holds one command."""
+        return (
+            len(self.commands) >= BATCH_COMMANDS
+            or self.flags != 0
+            or self.value_bytes >= BATCH_BYTES
+            or bool(self.buffers)  # buffers are views of the caller's memory: they leave before the call returns
+            or len(self.creates) >= MANY_CREATES
+        )
+
+
+class Batches:
+    """The open batches of a session, and the envelopes that are ready to go."""
+
+    def __init__(self, number: int, epoch: int) -> None:
+        self._number, self._epoch = number, epoch
+        self._open: dict[int, Batch] = {}
+        self._sequence = 0
+        self.ready: list[Envelope] = []
+        """For the shell to send, in order."""
+        self.releases: dict[int, int] = {}
+        """References to give back with the next flush, by name."""
+
+    def batch(self, worker: int, flags: int = 0) -> Batch:
+        """The open batch for a worker; with flags, a fresh one."""
+        found = self._open.get(worker)
+        if found is None or flags:
+            if found is not None:
+                self._leave(found)
+            found = self._open[worker] = Batch(worker, flags)
+        return found
+
+    def close(self, batch: Batch) -> None:
+        """Make one batch leave."""
+        if self._open.get(batch.worker) is batch:
+            self._leave(batch)
+
+    def flush_others(self, worker: int) -> None:
+        """Make the batches for all other workers leave."""
+        for batch in [b for b in self._open.values() if b.worker != worker]:
+            self._leave(batch)
+
+    def flush(self) -> None:
+        """Make every batch leave, then the releases."""
+        for batch in list(self._open.values()):
+            self._leave(batch)
+        if self.releases:
+            self._leave_releases()
+
+    def pending(self) -> bool:
+        """Whether a flush would send anything."""
+        return bool(self._open or self.releases)
+
+    def _leave_releases(self) -> None:
+        items = list(self.releases.items())
+        self.releases = {}
+        for at in range(0, len(items), MAX_TRIPLES):
+            self.control(Kind.NOTE, releases=triples(items[at : at + MAX_TRIPLES]))
+
+    def _leave(self, batch: Batch) -> None:
+        del self._open[batch.worker]
+        if not batch.commands:
+            return
+        creates = batch.creates
+        while len(creates) > MANY_CREATES:  # one command with very many results
+            self.control(Kind.NOTE, creates=triples((n, 1) for n in creates[:MANY_CREATES]))
+            creates = creates[MANY_CREATES:]
+        body = bodies.dumps(tuple(batch.commands))
+        self.control(
+            Kind.COMMAND,
+            body,
+            tuple(batch.buffers),
+            destination=batch.worker,
+            flags=batch.flags,
+            value_bytes=batch.value_bytes,
+            creates=triples((n, 1) for n in creates),
+            refs=triples((n, 1) for n in batch.refs),
+        )
+
+    def control(self, kind: Kind, body: bytes = b"", buffers: tuple[Any, ...] = (), **fields: Any) -> int:
+        """Make one envelope ready; its sequence number."""
+        self._sequence += 1
+        header = Header(
+            kind,
+            epoch=self._epoch,
+            source=self._number,
+            root=self._number,
+            buffers=len(buffers),
+            sequence=self._sequence,
+            body_bytes=len(body),
+            **fields,
+        )
+        self.ready.append(Envelope(header, body, buffers))
+        return self._sequence
+
+    def check(self) -> None:
+        """Assert what must hold between two commands."""
+        for batch in self._open.values():
+            assert not batch.buffers, "views of the caller's memory stayed in an open batch"
+            assert not batch.flags, "a fenced batch stayed open"

@@ -1,0 +1,93 @@
+"""What a client believes of names: where each leads, and what it holds of them.
+
+Laws
+    A node stands for one object name. ``target`` is None for data, the node pointed at, or UNKNOWN.
+    A node past the first hop may be *anonymous*: its worker is known, its id was chosen there (name 0).
+    What is believed may be longer than what is so (an operation failed half-way), never shorter, as long as one
+    client changes places: a path is what ordering needs, and a longer one only makes it more careful.
+"""
+
+from __future__ import annotations
+
+from farptr.protocol.ids import worker_of
+
+Path = tuple[int, ...]
+
+
+class Node:
+    """One object, as a client knows it."""
+
+    __slots__ = ("__weakref__", "claims", "fault", "name", "received", "target", "worker")
+
+    def __init__(self, name: int, worker: int, target: Node | None) -> None:
+        self.name = name
+        """0 for an anonymous node, which never has claims."""
+        self.worker = worker
+        self.target = target
+        self.claims = 0
+        """Handles that own it."""
+        self.received = 0
+        """References that the broker booked for this session and that were not released."""
+        self.fault = 0
+        """Number of an in-place command on it that failed and was not raised yet."""
+
+
+UNKNOWN = Node(0, 0, None)
+"""The target of a pointer that came from somewhere else; compare with ``is``."""
+
+
+def named(name: int, target: Node | None = None) -> Node:
+    """A node for a name."""
+    return Node(name, worker_of(name), target)
+
+
+def path_of(node: Node) -> Path | None:
+    """The workers along a chain, neighbours that are equal collapsed; None when part of it is not known."""
+    if node.target is None:
+        return (node.worker,)
+    path = [node.worker]
+    here = node.target
+    while here is not None:
+        if here is UNKNOWN:
+            return None
+        if here.worker != path[-1]:
+            path.append(here.worker)
+        here = here.target  # type: ignore[assignment]
+    return tuple(path)
+
+
+def depth_of(node: Node) -> int:
+    """Pointers on the way to the data, as far as is known: 1 when the node itself is data."""
+    depth = 1
+    here = node.target
+    while here is not None and here is not UNKNOWN:
+        depth += 1
+        here = here.target
+    return depth
+
+
+def mirrored(node: Node | None) -> Node | None:
+    """Anonymous nodes along the same workers: where the result of an operation on a chain leads."""
+    if node is None or node is UNKNOWN:
+        return node
+    workers = []
+    here: Node | None = node
+    while here is not None and here is not UNKNOWN:
+        workers.append(here.worker)
+        here = here.target
+    end = here
+    for worker in reversed(workers):
+        end = Node(0, worker, end)
+    return end
+
+
+def leads_through(node: Node, name: int, worker: int) -> bool:
+    """Whether the chain behind ``node`` passes, or may pass, an object with the id of ``name`` at ``worker``."""
+    here = node.target
+    while here is not None:
+        if here is UNKNOWN:
+            return True
+        if here.worker == worker and (not here.name or (here.name ^ name) & ((1 << 40) - 1) == 0):
+            return True
+        here = here.target
+    return False

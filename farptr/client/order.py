@@ -1,0 +1,76 @@
+"""When a command must carry FENCE: one client sees one program (docs/design.md §4).
+
+Laws
+    Two commands can overtake each other only where the later one visits a worker that the earlier one reaches after
+    its first hop. A command P needs no FENCE if, for each multi-hop command Q since the last FENCE, one holds:
+      a. the same path, and Q is no remote_get;
+      b. both are moves, and P does not move what Q moved;
+      c. wherever P visits a worker that Q reaches after its first hop, at position i, P's first i workers are Q's
+         and P is not there earlier.
+    A reply to P shows that whatever came before P on the same links has left them: for every Q, the start that its
+    path shares with P's is behind us.
+
+Single hops, and chains on one path, never pay.
+"""
+
+from __future__ import annotations
+
+from farptr.client.graph import Path
+
+OTHER, MOVE, PULL = 0, 1, 2
+
+
+class Outstanding:
+    """The multi-hop commands since the last FENCE, as far as a later command could overtake them."""
+
+    def __init__(self) -> None:
+        self._queries: dict[tuple[Path, int], set[int]] = {}
+        """By path and kind; for moves, the names that were moved to."""
+        self._unknown = False
+        """A command went down a path that is not known: the next one is fenced."""
+
+    def must_fence(self, path: Path | None, kind: int, source: int) -> bool:
+        """Whether a command needs FENCE; ``source`` is the name that a move moves."""
+        if self._unknown or path is None:
+            return True
+        return any(not _may_pass(path, kind, source, q, k, moved) for (q, k), moved in self._queries.items())
+
+    def clear(self) -> None:
+        """A FENCE stands behind everything so far."""
+        self._queries.clear()
+        self._unknown = False
+
+    def record(self, path: Path | None, kind: int, moved_to: int) -> None:
+        """A command was issued; single hops need no record."""
+        if path is None:
+            self._unknown = True
+        elif len(path) > 1:
+            self._queries.setdefault((path, kind), set()).add(moved_to)
+
+    def answered(self, path: Path) -> None:
+        """A reply came to a command on this path."""
+        if not path or not self._queries:
+            return
+        before, self._queries = self._queries, {}
+        for (q, kind), moved in before.items():
+            left = q if kind == PULL else q[_shared(q, path) :]
+            if len(left) > 1:
+                self._queries.setdefault((left, kind), set()).update(moved)
+
+    def __len__(self) -> int:
+        return len(self._queries) + self._unknown
+
+
+def _shared(q: Path, p: Path) -> int:
+    n = 0
+    while n < len(q) and n < len(p) and q[n] == p[n]:
+        n += 1
+    return n
+
+
+def _may_pass(p: Path, kind: int, source: int, q: Path, q_kind: int, moved: set[int]) -> bool:
+    if p == q and q_kind != PULL:
+        return True
+    if kind == MOVE == q_kind and source not in moved:
+        return True
+    return all(j >= i and p[: i + 1] == q[: i + 1] for i in range(1, len(q)) for j in range(len(p)) if p[j] == q[i])

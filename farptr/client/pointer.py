@@ -1,0 +1,359 @@
+"""Pointers: handles of objects that live in other processes, and what one can do with them.
+
+A pointer never moves data unless asked by name: ``get``, ``get_copy``, ``float()`` and their like of one element.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from farptr.client import tensor as tensors
+from farptr.client.graph import Node
+from farptr.client.numpy_face import NumpyFace
+from farptr.client.session import DEFAULT_TIMEOUT
+from farptr.protocol.errors import (
+    ImplicitFetch,
+    NotSerializable,
+    PointerSpent,
+    UnsupportedOperation,
+    UsageError,
+)  # fmt: skip
+from farptr.protocol.ids import id_of
+from farptr.protocol.names import ME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+    from farptr.client.session import Session
+    from farptr.client.workers import Me, Worker
+
+
+class Pointer(NumpyFace):
+    """A pointer to an object on a worker: data, or another pointer.
+
+    Made by ``send`` and by operations, not by calling this class. Everything that works on an ndarray works on a
+    pointer, runs where the data is (through a chain of any depth) and gives a pointer to the result there. An
+    operation returns before it has run; its error, if there is one, is raised by whatever needs the result, or by
+    ``sim.sync()``.
+
+    A pointer owns what it points at: when the last owning handle goes, the object goes.
+    """
+
+    __slots__ = ("__weakref__", "_id", "_node", "_owns", "_session", "_spent")
+
+    _session: Session
+    _node: Node
+    _id: int
+    """Own id, 0 until somebody looks at it."""
+    _owns: bool
+    _spent: str
+    """How it was used up, empty while it is usable."""
+
+    def __init__(self) -> None:
+        raise UsageError("pointers are not made by hand", hint="fp.tensor([1, 2]).send(julie) gives one")
+
+    def __del__(self) -> None:
+        # No I/O, no lock: this can run anywhere, at interpreter shutdown too, and on a half-made pointer.
+        try:
+            if self._owns:
+                self._session.dead.append(self._node)
+        except AttributeError:
+            return
+
+    # ------------------------------------------------------------ what it is
+
+    @property
+    def id(self) -> int:
+        """The pointer's own id: under it the pointer is stored when it is sent on."""
+        if not self._id:
+            self._id = self._session.core.ids.next()
+        return self._id
+
+    @property
+    def location(self) -> Worker:
+        """The worker that it points at: the first hop of a chain."""
+        from farptr.client.workers import Worker
+
+        return Worker(self._session, self._node.worker)
+
+    @property
+    def id_at_location(self) -> int:
+        """Id of the object there."""
+        return id_of(self._node.name)
+
+    @property
+    def owner(self) -> str:
+        """Who has this pointer: ``me``."""
+        return ME
+
+    def __repr__(self) -> str:
+        if self._spent:
+            return f"(Wrapper)>[PointerTensor | {ME}:{self.id} -> nothing: {self._spent}]"
+        place = self._session.core.names.get(self._node.worker, "?")
+        return f"(Wrapper)>[PointerTensor | {ME}:{self.id} -> {place}:{self.id_at_location}]"
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)
+
+    def use(self) -> Node:
+        """The node, for a command; raises PointerSpent, or what an earlier in-place command on it raised."""
+        if self._spent:
+            raise PointerSpent(
+                f"pointer {ME}:{self.id} points at nothing any more: {self._spent}",
+                hint="get_copy() fetches without giving the pointer up; clone() makes a second handle",
+            )
+        if self._node.fault:
+            self._session.raise_fault(self._node)
+        return self._node
+
+    def _give_up(self, how: str) -> None:
+        """Under the lock: this handle points at nothing from now on."""
+        self._spent = how
+        if self._owns:
+            self._owns = False
+            self._session.core.drop(self._node)
+
+    # ------------------------------------------------------------ places
+
+    def send(self, worker: Worker | Me) -> Pointer:
+        """Put this pointer on a worker, under its own id; returns a pointer to it there.
+
+        The reference goes along: this handle stays usable while the object lives, but no longer owns.
+        """
+        return worker.receive(self)
+
+    def get(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
+        """Unwrap one level: the data as a ``tensor``, or, of a pointer to a pointer, the pointer.
+
+        The object leaves its worker, unless another handle owns it too; this handle is used up. What comes back is
+        writable and ours.
+
+        Args:
+            timeout: seconds without an answer and without progress; None waits for ever, the default is the run's.
+
+        Raises:
+            RemoteError: what made the object is an operation that failed; the original type is kept.
+            ObjectGone, WorkerLost, DeadlineExceeded: see ``docs/errors.md``.
+        """
+        value = self._fetch(timeout)
+        with self._session.command():
+            self._give_up("it was fetched with get()")
+        return value
+
+    def get_copy(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
+        """As ``get``, but the object stays and the handle stays usable."""
+        return self._fetch(timeout)
+
+    def _fetch(self, timeout: Any) -> Any:
+        session = self._session
+        with session.command() as core:
+            node = self.use()
+            key = core.get(node)
+        found = session.wait(key, timeout, f"to get {self!r}")
+        id = id_of(node.name)
+        if isinstance(found, Node):
+            found = make(session, found, id=id)
+        else:
+            found = tensors.arrived(found, session, id)
+        if node.fault:
+            session.raise_fault(node)
+        return found
+
+    def move(self, worker: Worker | Me) -> Any:
+        """Push the object from its worker to another one, not by way of me; returns this pointer, which follows it.
+
+        The id is kept (a stub that goes where its own object lies takes a fresh one). Other handles of the old place
+        find a pointer there as long as they live. ``move(me)`` is ``get()``; to where it is already: nothing.
+        """
+        return worker.take(self)
+
+    def move_to(self, number: int) -> None:
+        """``move``, for a worker's number."""
+        with self._session.command() as core:
+            node = self.use()
+            if number == node.worker:
+                return
+            self._node = core.move(node, number, self._owns)
+            if self._owns:
+                core.drop(node)
+        self._session.settle_if_sync()
+
+    def remote_get(self) -> Pointer:
+        """Have the first worker replace its pointer by what it points at: the chain gets one hop shorter.
+
+        Returns this handle. Raises InvalidRemoteGet when the worker has the data itself.
+        """
+        with self._session.command() as core:
+            core.remote_get(self.use())
+        self._session.settle_if_sync()
+        return self
+
+    # ------------------------------------------------------------ handles
+
+    def clone(self) -> Pointer:
+        """A second handle of the same object; it owns if this one does."""
+        with self._session.command():
+            node = self.use()
+            if self._owns:
+                node.claims += 1
+            return make(self._session, node, owns=self._owns)
+
+    def free(self) -> None:
+        """Give this handle up now; the object goes if no other owns it. A handle that does not own removes it."""
+        with self._session.command() as core:
+            node = self.use()
+            if not self._owns:
+                core.keep(node, on=False)
+            self._give_up("it was freed")
+
+    def __enter__(self) -> Pointer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._spent:
+            self.free()
+
+    @property
+    def gc(self) -> bool:
+        """Whether this handle owns. Set it to False and the object stays until it is removed on purpose."""
+        return self._owns
+
+    @gc.setter
+    def gc(self, on: bool) -> None:
+        if on and not self._owns:
+            raise UnsupportedOperation("a handle that gave up owning cannot take it back", hint="clone() before that")
+        if self._owns and not on:
+            with self._session.command() as core:
+                core.keep(self.use(), on=True)
+                self._owns = False
+                core.drop(self._node)
+
+    @property
+    def disable_gc(self) -> Pointer:
+        """This pointer, not owning any more (``p.gc = False``)."""
+        self.gc = False
+        return self
+
+    # ------------------------------------------------------------ questions about the data
+
+    def _ask(self, question: str) -> Any:
+        session = self._session
+        with session.command() as core:
+            node = self.use()
+            key = core.ask(node, question)
+        found = session.wait(key, doing=f"for the {question} of {self!r}")
+        if node.fault:
+            session.raise_fault(node)
+        return found
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The data's shape, through any depth."""
+        return self._ask("shape")  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The data's dtype."""
+        import numpy as np
+
+        return np.dtype(str(self._ask("dtype")))
+
+    @property
+    def ndim(self) -> int:
+        """The data's number of dimensions."""
+        return self._ask("ndim")  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """The data's number of elements."""
+        return self._ask("size")  # type: ignore[no-any-return]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the data."""
+        return self._ask("nbytes")  # type: ignore[no-any-return]
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self._ask("itemsize")  # type: ignore[no-any-return]
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Byte steps of the data."""
+        return self._ask("strides")  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        return self._ask("len")  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[Pointer]:
+        return (self[i] for i in range(len(self)))
+
+    def _value(self) -> Any:
+        """The one element, as a Python value: this one moves, because its caller needs it."""
+        found = self._ask("item")
+        return complex(*found[1:]) if isinstance(found, tuple) else found
+
+    def __bool__(self) -> bool:
+        return bool(self._value())
+
+    def __int__(self) -> int:
+        return int(self._value())
+
+    def __float__(self) -> float:
+        return float(self._value())
+
+    def __complex__(self) -> complex:
+        return complex(self._value())
+
+    def __index__(self) -> int:
+        value = self._value()
+        if not isinstance(value, int):
+            raise TypeError(f"a pointer to a {type(value).__name__} is no index")
+        return int(value)
+
+    def __contains__(self, item: Any) -> bool:
+        return bool((self == item).any())
+
+    # ------------------------------------------------------------ what would move data unasked
+
+    def item(self, *_: Any) -> NoReturn:
+        """Refused: it would move data without a word. ``get()`` asks; ``float(p)`` gives one element."""
+        raise ImplicitFetch(
+            "item() of a pointer would fetch the value", hint=".get() fetches; float(p) gives one element"
+        )
+
+    def tolist(self) -> NoReturn:
+        """Refused; ``p.get().tolist()``."""
+        raise ImplicitFetch("tolist() of a pointer would fetch the data", hint="p.get().tolist()")
+
+    def tobytes(self, *_: Any) -> NoReturn:
+        """Refused; ``p.get().tobytes()``."""
+        raise ImplicitFetch("tobytes() of a pointer would fetch the data", hint="p.get().tobytes()")
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        raise ImplicitFetch("this would fetch the data of a pointer", hint=".get() fetches it")
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise NotSerializable(
+            "a pointer cannot be pickled or copied: it owns what it points at", hint="clone() makes a second handle"
+        )
+
+    def __copy__(self) -> NoReturn:
+        self.__reduce_ex__(5)
+
+    def __deepcopy__(self, memo: Any) -> NoReturn:
+        self.__reduce_ex__(5)
+
+
+def make(session: Session, node: Node, *, id: int = 0, owns: bool = True) -> Pointer:
+    """The one factory of pointers; an owning one takes over a claim that the core has counted."""
+    pointer: Pointer = object.__new__(Pointer)
+    pointer._session = session
+    pointer._node = node
+    pointer._id = id
+    pointer._owns = owns
+    pointer._spent = ""
+    return pointer

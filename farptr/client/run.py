@@ -1,0 +1,217 @@
+"""Runs: starting one, joining one, and what a client does with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from farptr.client.core import SessionCore
+from farptr.client.pointer import Pointer
+from farptr.client.session import TIMEOUT_S, Session
+from farptr.client.workers import Me, Worker
+from farptr.launch.rundir import find
+from farptr.launch.start import Running, check_platform, start
+from farptr.protocol.errors import BadName, UnknownWorker, UsageError
+from farptr.protocol.names import check_names, numbered, unknown_worker
+from farptr.protocol.values import checked
+from farptr.transport.dealer import Dealer
+
+SYNC_VARIABLE = "FARPTR_SYNC"
+START_TIMEOUT_S = 30.0
+
+Spec = str | int | Mapping[str, str | os.PathLike[str] | None]
+
+
+class Traffic(NamedTuple):
+    """What passed from one party to another, as the broker counted it."""
+
+    source: str
+    destination: str
+    what: str
+    """``sent`` by a client with commands, ``pushed`` from worker to worker, or ``fetched`` by a client."""
+    envelopes: int
+    value_bytes: int
+    """Bytes of array data."""
+    wire_bytes: int
+    """Bytes of all frames, the transport's own framing excluded."""
+
+
+class Run:
+    """A run as one client sees it: its workers, by name, by index and in order.
+
+    ``with fp.up("julie", "toby") as sim: julie, toby = sim``. Leaving the block, or ``close()``, ends the run if it
+    was started here, and only this connection if it was joined.
+    """
+
+    def __init__(self, session: Session, roster: list[Any], running: Running | None = None, name: str = "") -> None:
+        self._session = session
+        self._running = running
+        self._workers: dict[str, int] = {row[1]: row[0] for row in sorted(roster) if row[2] == "worker"}
+        self.name = name
+        self.me = Me()
+        """The client as a place: ``p.move(sim.me)`` is ``p.get()``."""
+        session.core.names.update({row[0]: row[1] for row in roster})
+        session.core.on_news = self._heed
+
+    def _heed(self, news: dict[str, Any]) -> None:
+        if "joined" in news and news["joined"][2] == "worker":
+            self._workers[news["joined"][1]] = news["joined"][0]
+        elif news.get("role") == "worker" and self._workers.get(news["name"]) == news["lost"]:
+            del self._workers[news["name"]]
+
+    # ------------------------------------------------------------ workers
+
+    @property
+    def workers(self) -> list[Worker]:
+        """The live workers, in the order in which they were named."""
+        return [Worker(self._session, number) for number in self._workers.values()]
+
+    def __iter__(self) -> Iterator[Worker]:
+        return iter(self.workers)
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._workers
+
+    def __getitem__(self, which: str | int) -> Worker:
+        """A worker by name or index; raises UnknownWorker, with the nearest name."""
+        if isinstance(which, str):
+            if which not in self._workers:
+                raise unknown_worker(which, self._workers)
+            return Worker(self._session, self._workers[which])
+        workers = self.workers
+        if not -len(workers) <= which < len(workers):
+            raise UnknownWorker(f"no worker number {which}", hint=f"this run has {len(workers)}, counted from 0")
+        return workers[which]
+
+    def __repr__(self) -> str:
+        state = "closed" if self._session.closed else ", ".join(self._workers) or "no workers"
+        return f"<Run {self.name}: {state}>"
+
+    # ------------------------------------------------------------ the run
+
+    def sync(self, *, timeout: float | None = TIMEOUT_S) -> None:
+        """Wait until everything issued is done, by every client; raise the failures that nobody has seen yet.
+
+        One failure is raised as itself, several as SeveralFailed (an ExceptionGroup). Each is raised once.
+        """
+        self._session.sync(timeout)
+
+    def flush(self) -> None:
+        """Send what waits in batches now, without waiting for its effect; it leaves by itself within milliseconds."""
+        self._session.flush()
+
+    def traffic(self) -> list[Traffic]:
+        """Who sent whom how much since the run began, once everything issued is done."""
+        return [Traffic(*row) for row in self._session.ask_broker("traffic", settled=True)]
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that a blocking call waits without an answer and without progress; None is for ever."""
+        return self._session.timeout_s
+
+    @timeout.setter
+    def timeout(self, seconds: float | None) -> None:
+        self._session.timeout_s = seconds
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids of the live workers, by name."""
+        return {row[1]: row[3] for row in self._session.ask_broker("parties") if row[2] == "worker"}
+
+    def close(self) -> None:
+        """End the run (if it was started here) or leave it. Again does nothing."""
+        self._session.close("this run was closed")
+        if self._running:
+            self._running.close()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def up(
+    *workers: Spec,
+    name: str | None = None,
+    sync: bool | None = None,
+    seed: int | None = None,
+    timeout: float | None = TIMEOUT_S,
+) -> Run:
+    """Start a broker and one process for each worker; returns when all have registered.
+
+    Args:
+        workers: names; or a count (``up(3)`` makes w1, w2, w3); or a mapping of names to files (``.npz``, ``.npy``)
+            from which each worker loads data of its own.
+        name: under which others can ``connect``; without one the run is private, and any number can be up.
+        sync: wait for every command, so that errors come at their line (default: the variable FARPTR_SYNC).
+        seed: of object ids; the same seed and program give the same ids.
+        timeout: seconds that a blocking call waits without an answer and without progress.
+
+    The run ends with ``close()``, with its ``with`` block, and with this process, however that ends.
+
+    Raises:
+        BadName, RunExists: the names will not do.
+        LoadFailed, StartFailed: a worker could not start; nothing is left running.
+    """
+    check_platform()
+    wanted = _wanted(workers)
+    running = start(wanted, name=name, seed=seed, timeout_s=START_TIMEOUT_S)
+    try:
+        run = _join(running.info.address, sync=sync, timeout=timeout, running=running, name=running.info.name)
+        run._workers = {worker: run._workers[worker] for worker in wanted}
+    except BaseException:
+        running.close()
+        raise
+    return run
+
+
+def _wanted(workers: tuple[Spec, ...]) -> dict[str, str | None]:
+    wanted: list[tuple[str, str | None]] = []
+    for spec in workers:
+        if isinstance(spec, Mapping):
+            wanted += [(n, None if path is None else os.path.abspath(path)) for n, path in spec.items()]  # noqa: PTH100
+        elif isinstance(spec, int) and not isinstance(spec, bool):
+            wanted += [(n, None) for n in numbered(spec)]
+        else:
+            wanted.append((str(spec), None))
+    names = check_names(n for n, _ in wanted)
+    if not names:
+        raise BadName("a run needs a worker", hint="fp.up('julie', 'toby')")
+    return dict(wanted)
+
+
+def connect(name: str = "default", *, sync: bool | None = None, timeout: float | None = TIMEOUT_S) -> Run:
+    """Join a run that is up: by its name, or by an address (``ipc://…``).
+
+    Raises:
+        NoRun: there is none.
+        VersionMismatch: it runs another version of farptr.
+    """
+    check_platform()
+    address = name if "://" in name else find(name).address
+    return _join(address, sync=sync, timeout=timeout, running=None, name=name)
+
+
+def _join(address: str, *, sync: bool | None, timeout: float | None, running: Running | None, name: str) -> Run:
+    dealer = Dealer(address, {"role": "client", "name": "me"})
+    welcome = dealer.welcome
+    core = SessionCore(number=welcome["number"], epoch=welcome["epoch"], seed=welcome["seed"], block=welcome["block"])
+    synchronous = os.environ.get(SYNC_VARIABLE, "") not in ("", "0") if sync is None else sync
+    session = Session(core, dealer, sync=synchronous, timeout_s=timeout)
+    return Run(session, welcome["roster"], running, name=name)
+
+
+def send(value: Any, worker: Worker) -> Pointer:
+    """Put an array (anything ``np.asarray`` takes) on a worker; a pointer that owns it there."""
+    if isinstance(value, Pointer):
+        return value.send(worker)
+    if not isinstance(worker, Worker | Me):
+        raise UsageError(f"{worker!r} is not a worker", hint="fp.send(x, sim['julie'])")
+    return worker.receive(value if isinstance(value, np.ndarray) else checked(value))

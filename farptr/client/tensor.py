@@ -1,0 +1,59 @@
+"""Local arrays: ``tensor``, an ndarray that can be sent and that remembers its id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from farptr.client.pointer import Pointer
+    from farptr.client.session import Session
+    from farptr.client.workers import Worker
+
+
+class tensor(np.ndarray[Any, Any]):  # noqa: N801  # NumPy prints an ndarray subclass under its class's name
+    """A local array that can be sent to a worker: ``fp.tensor([1, 2])``.
+
+    Anything ``np.array`` takes, with an optional dtype; the data is copied. It is an ndarray in every other way, and
+    prints as ``tensor([1, 2])``. Raises UnsupportedValue for dtypes that cannot travel (objects, structures).
+    """
+
+    _home: tuple[object, int] | None = None
+    """The session that gave it its id, and the id. Ids of another run mean nothing here."""
+
+    def __new__(cls, data: Any, dtype: Any = None) -> tensor:
+        """A new array with a copy of the data."""
+        from farptr.protocol.values import checked
+
+        return checked(np.array(data, dtype=dtype)).view(cls)
+
+    def send(self, worker: Worker, *, garbage_collect_data: bool = True) -> Pointer:
+        """Put this array's value on a worker, under this array's id; returns a pointer that owns it there.
+
+        The local array stays as it is. Sent again to the same worker, the value is replaced under the same id, and both
+        pointers own it. With ``garbage_collect_data=False`` the pointer does not own: the object stays there until
+        it is removed on purpose (``p.free()``, ``worker.clear_objects()``). Sent to ``me`` it is itself.
+        """
+        return worker.receive(self, garbage_collect_data=garbage_collect_data)
+
+    @property
+    def id(self) -> int | None:
+        """The id under which it was sent or fetched, None before that."""
+        return self._home[1] if self._home else None
+
+
+def arrived(array: np.ndarray[Any, Any], session: Session, id: int) -> tensor:
+    """A fetched array under the id that it had."""
+    result = array.view(tensor)
+    result._home = (session.token, id)
+    return result
+
+
+def home_of(array: tensor, session: Session) -> tuple[int, bool]:
+    """(id, fresh): the array's id in this session, and whether it was drawn just now."""
+    if array._home is not None and array._home[0] is session.token:
+        return array._home[1], False
+    id = session.core.ids.next()
+    array._home = (session.token, id)
+    return id, True

@@ -1,0 +1,199 @@
+"""The parties as a client sees them: workers, and me."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from farptr.client import tensor as tensors
+from farptr.client.pointer import Pointer, make
+from farptr.protocol.errors import FarptrError, Report, UnsupportedValue, UsageError
+from farptr.protocol.ids import id_of, worker_of
+from farptr.protocol.names import ME
+from farptr.protocol.values import checked, decode_array
+
+if TYPE_CHECKING:
+    from farptr.client.core import Answer
+    from farptr.client.session import Session
+
+
+class StoredPointer(NamedTuple):
+    """A pointer in a worker's store, as a listing shows it: it owns nothing here."""
+
+    owner: str
+    id: int
+    location: str
+    id_at_location: int
+
+    def __repr__(self) -> str:
+        return f"(Wrapper)>[PointerTensor | {self.owner}:{self.id} -> {self.location}:{self.id_at_location}]"
+
+
+class StoredError(NamedTuple):
+    """The outcome of a command that failed, as a listing shows it."""
+
+    kind: str
+    message: str
+
+    def __repr__(self) -> str:
+        return f"<failed: {self.kind} {self.message}>"
+
+
+class StoredArray(NamedTuple):
+    """A large array in a worker's store: NumPy's abbreviated text of it, not its data."""
+
+    text: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    def __repr__(self) -> str:
+        return f"tensor({self.text}, shape={self.shape}, dtype={np.dtype(self.dtype).name})"
+
+
+class OwnData(NamedTuple):
+    """Data that a worker loaded itself: its name, shape and dtype, never its values."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    def __repr__(self) -> str:
+        return f"<own data {self.name!r} shape={self.shape} dtype={np.dtype(self.dtype).name}>"
+
+
+class Worker:
+    """A worker of the run. Two of these for one worker are equal; holding one keeps nothing alive."""
+
+    __slots__ = ("_session", "number")
+
+    def __init__(self, session: Session, number: int) -> None:
+        self._session = session
+        self.number = number
+        """Party number: another one after a restart."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the run."""
+        return self._session.core.names.get(self.number, f"party {self.number}")
+
+    @property
+    def id(self) -> str:
+        """Its name, as PySyft called it."""
+        return self.name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Worker) and other.number == self.number and other._session is self._session
+
+    def __hash__(self) -> int:
+        return hash((id(self._session), self.number))
+
+    def __repr__(self) -> str:
+        try:
+            count: Any = self._list("count").value
+        except FarptrError:
+            count = "?"
+        return f"<VirtualWorker id:{self.name} #objects:{count}>"
+
+    def __getitem__(self, text: str) -> Pointer:
+        """A pointer to the worker's own data of that name; raises UnknownData."""
+        if not isinstance(text, str):
+            raise UsageError(f"a worker's data is asked for by name, not by {text!r}", hint="julie['x']")
+        session = self._session
+        with session.command() as core:
+            key = core.named_data(self.number, text)
+        return make(session, session.wait(key, doing=f"for {self.name}[{text!r}]"))
+
+    @property
+    def _objects(self) -> dict[int, Any]:
+        """What the worker holds, by id, once everything that was issued is done; in program order.
+
+        Values up to 1000 elements are copies of the data; larger ones, pointers, errors and the worker's own data
+        are descriptions. Waits; moves what it shows.
+        """
+        found = self._list("objects")
+        return {row[0]: self._described(row, found.buffers) for row in found.value}
+
+    def objects(self) -> dict[int, Any]:
+        """What the worker holds, by id (the same as ``_objects``)."""
+        return self._objects
+
+    def _list(self, what: str) -> Answer:
+        session = self._session
+        with session.command() as core:
+            key = core.list(self.number, what)
+        return session.answer(key, doing=f"to look at {self.name}")
+
+    def _described(self, row: Any, buffers: Any) -> Any:
+        id, tag, *rest = row
+        if tag == "P":
+            there = self._session.core.names.get(worker_of(rest[0]), "?")
+            return StoredPointer(self.name, id, there, id_of(rest[0]))
+        if tag == "E":
+            report = Report(*rest[0])
+            return StoredError(report.kind, report.message)
+        if tag == "O":
+            return OwnData(*rest)
+        return StoredArray(*rest) if tag == "T" else tensors.arrived(decode_array(rest[0], buffers), self._session, id)
+
+    def clear_objects(self) -> Worker:
+        """Empty the worker's store, its own data too; pointers into it raise ObjectGone. Returns the worker."""
+        with self._session.command() as core:
+            core.clear(self.number)
+        self._session.settle_if_sync()
+        return self
+
+    # ------------------------------------------------------------ what tensors and pointers call
+
+    def receive(self, value: Any, *, garbage_collect_data: bool = True) -> Pointer:
+        """Send an array or a pointer here."""
+        session = self._session
+        with session.command() as core:
+            if isinstance(value, Pointer):
+                pointer = self._receive_pointer(value)
+            else:
+                array = checked(value)
+                mine = value if isinstance(value, tensors.tensor) else array.view(tensors.tensor)
+                id, fresh = tensors.home_of(mine, session)
+                node = core.send(self.number, id, fresh, array, keep=not garbage_collect_data)
+                pointer = make(session, node, owns=garbage_collect_data)
+        session.settle_if_sync([pointer])
+        return pointer
+
+    def _receive_pointer(self, pointer: Pointer) -> Pointer:
+        session = self._session
+        if pointer._session is not session:
+            raise UsageError("this pointer belongs to another run", hint="get() it and send the data")
+        node = pointer.use()
+        fresh = not pointer._id
+        new = session.core.send_pointer(self.number, pointer.id, fresh, node)
+        if pointer._owns:
+            pointer._owns = False
+            session.core.drop(node)
+        return make(session, new)
+
+    def take(self, pointer: Pointer) -> Pointer:
+        """Have an object moved here."""
+        pointer.move_to(self.number)
+        return pointer
+
+
+class Me:
+    """The client itself, as a place: sending to ``me`` is keeping, moving to ``me`` is fetching."""
+
+    __slots__ = ()
+    name = ME
+    id = ME
+
+    def __repr__(self) -> str:
+        return f"<{ME}>"
+
+    def receive(self, value: Any, *, garbage_collect_data: bool = True) -> Any:
+        """Sending to me changes nothing."""
+        if isinstance(value, Pointer | np.ndarray):
+            return value
+        raise UnsupportedValue(f"a {type(value).__name__} cannot be sent")
+
+    def take(self, pointer: Pointer) -> Any:
+        """Moving to me is ``get()``."""
+        return pointer.get()
