@@ -1,0 +1,106 @@
+"""What crosses between the owner of a run and its supervisor: JSON lines, typed on both sides."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from farptr.protocol.errors import ERRORS, FarptrError, StartFailed
+from farptr.protocol.names import check_names
+
+MAX_LINE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class WorkerSpec:
+    """One worker to start: its name, and the file with its own data, if any."""
+
+    name: str
+    load: str | None = None
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a run is to be. Raises BadName when worker names are illegal or not distinct."""
+
+    workers: tuple[WorkerSpec, ...]
+    name: str | None = None
+    """None for a private run, which nobody finds by name."""
+    seed: int | None = None
+    detached: bool = False
+    """Whether the run outlives the process that starts it."""
+    start_timeout_s: float = 30.0
+    base: str | None = None
+    """The runtime base directory; None for this user's own."""
+
+    def __post_init__(self) -> None:
+        check_names(worker.name for worker in self.workers)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Spec:
+        """The spec from the decoded line; raises TypeError or KeyError when it is not one."""
+        workers = tuple(WorkerSpec(item["name"], item.get("load")) for item in fields["workers"])
+        return cls(**{**fields, "workers": workers})
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as plain values."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """A run as its ``run.json`` describes it: a snapshot, not live."""
+
+    name: str
+    directory: Path
+    address: str
+    supervisor_pid: int
+    supervisor_created_s: float
+    """When the supervisor started, in seconds since 1970: with the pid, this identifies it."""
+    broker_pid: int
+    workers: dict[str, int]
+    """Pid by name, of the workers that have joined and live."""
+    protocol: str
+    started: str
+    """ISO 8601, UTC."""
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> RunInfo:
+        """The info from decoded JSON; unknown fields are left out, a missing one raises KeyError."""
+        known = {field.name: fields[field.name] for field in dataclasses.fields(cls)}
+        return cls(**{**known, "directory": Path(known["directory"])})
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as plain values."""
+        return {**dataclasses.asdict(self), "directory": str(self.directory)}
+
+
+def encode(fields: dict[str, Any]) -> bytes:
+    """One JSON line."""
+    return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes) -> dict[str, Any]:
+    """The object in one JSON line; raises ValueError when it holds anything else."""
+    fields = json.loads(line)
+    if not isinstance(fields, dict):
+        raise ValueError("not a JSON object")
+    return fields
+
+
+def error_to_json(error: BaseException) -> dict[str, str]:
+    """Any exception as plain values."""
+    if isinstance(error, FarptrError):
+        return {"kind": type(error).__name__, "message": error.message, "hint": error.hint}
+    return {"kind": type(error).__name__, "message": str(error), "hint": ""}
+
+
+def error_from_json(fields: dict[str, Any]) -> FarptrError:
+    """The typed error; a kind that is not one of ours becomes StartFailed and keeps its kind in the message."""
+    kind, message, hint = (str(fields.get(key, "")) for key in ("kind", "message", "hint"))
+    if kind in ERRORS:
+        return ERRORS[kind](message, hint=hint)
+    return StartFailed(f"{kind}: {message}", hint=hint)

@@ -1,0 +1,315 @@
+"""The process above a run: it forks the broker and the workers, watches them, and ends them. No ZeroMQ here."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import selectors
+import signal
+import socket
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from farptr.launch import logs
+from farptr.launch.channel import Channel
+from farptr.launch.children import Child
+from farptr.launch.family import Family
+from farptr.launch.owner import Owner
+from farptr.launch.roles import BrokerMain, WorkerMain
+from farptr.launch.rundir import RunDir, RunInfo
+from farptr.launch.signals import Signals
+from farptr.launch.spec import Spec, WorkerSpec, error_from_json, error_to_json
+from farptr.protocol.errors import ERRORS, BadName, FarptrError, StartFailed
+from farptr.protocol.names import BROKER, check_name
+
+_LOG_LINES = 5
+_NEVER_S = float("inf")
+
+
+class Supervisor:
+    """One run, from the first fork until nothing is left of it.
+
+    Args:
+        spec: what the run is to be.
+        rundir: its directory, claimed; the supervisor removes it.
+        broker_main: what the broker does, in a forked child.
+        worker_main: what a worker does, in a forked child.
+        owner: the pipes to the owner; None takes over stdin and stdout.
+        signals: None for new ones. Better made before the directory is claimed: a SIGTERM then leaves nothing.
+        protocol: version of the protocol, for ``run.json``.
+
+    To the broker it sends ``exited`` for each worker that exits. A ``start`` that comes to nothing is answered by one
+    ``failed``, which stands before the ``exited``.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        rundir: RunDir,
+        broker_main: BrokerMain,
+        worker_main: WorkerMain,
+        *,
+        owner: Owner | None = None,
+        signals: Signals | None = None,
+        protocol: str = "1",
+    ) -> None:
+        self._spec = spec
+        self._rundir = rundir
+        self._broker_main = broker_main
+        self._worker_main = worker_main
+        self._owner = owner or Owner()
+        self._signals = signals or Signals()
+        self._protocol = protocol
+        self._started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._deadline_s = time.monotonic() + spec.start_timeout_s
+        self._selector = selectors.DefaultSelector()
+        self._family = Family(self._selector, self._signals, self._on_report)
+        ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._control = Channel(ours)
+        self._lifeline, self._lifeline_write = os.pipe()  # the write end is never used: it dies with this process
+        self._broker_pid = 0
+        self._bound = self._ready = False
+        self._over = ""  # why the run ends, once it does
+
+    def run(self) -> int:
+        """Start everything, tell the owner, serve until the run ends, and clean up.
+
+        Returns the exit code for this process: 0 after a run that had started, 1 otherwise.
+        """
+        error: FarptrError | None = None
+        try:
+            self._watch()
+            self._fork_broker()
+            while not self._over:
+                self._step()
+        except FarptrError as failure:
+            error = failure
+        except Exception as failure:  # a bug here must not leave processes behind
+            traceback.print_exc()
+            error = StartFailed(f"the supervisor failed: {type(failure).__name__}: {failure}")
+        finally:
+            self._over = self._over or "it failed"
+            self._family.end()
+            self._rundir.remove()
+        # Only now, so that an owner who has been told can start a run of the same name at once.
+        self._owner.tell({"error": error_to_json(error or StartFailed(f"the run did not start: {self._over}"))})
+        return 0 if self._ready else 1
+
+    # -- the loop
+
+    def _watch(self) -> None:
+        self._selector.register(self._signals.fd, selectors.EVENT_READ, self._on_signal)
+        self._selector.register(self._control.sock, selectors.EVENT_READ, self._on_control)
+        # A run that is to be detached is called off too, when its owner dies before it has started.
+        with contextlib.suppress(PermissionError):  # epoll refuses a plain file; there is nobody behind it
+            self._selector.register(self._owner.fd, selectors.EVENT_READ, self._on_owner)
+
+    def _step(self) -> None:
+        if not self._control.reader.ended:
+            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._control.has_pending else 0)
+            self._selector.modify(self._control.sock, wanted, self._on_control)
+        for key, _ in self._selector.select(self._patience_s()):
+            key.data()
+        self._check_deadlines()
+        if self._signals.told_to_end is not None:
+            self._over = f"it was told to end ({self._signals.told_to_end.name})"
+
+    def _patience_s(self) -> float | None:
+        nearest_s = min((child.deadline_s for child in self._awaited()), default=_NEVER_S)
+        if not self._ready:
+            nearest_s = min(nearest_s, self._deadline_s)
+        return None if nearest_s == _NEVER_S else max(0.0, nearest_s - time.monotonic())
+
+    def _check_deadlines(self) -> None:
+        now_s = time.monotonic()
+        if not self._ready and not self._over and self._deadline_s <= now_s:
+            raise self._too_late(self._awaited())
+        for child in self._awaited():
+            if child.deadline_s <= now_s:
+                self._give_up(child, self._too_late([child]))
+
+    def _on_signal(self) -> None:
+        self._signals.clear()
+        if not self._control.reader.ended:
+            self._on_control()  # first: a worker that joined and then died did join
+        for child, code in self._family.reap():
+            self._on_exit(child, code)
+
+    def _on_owner(self) -> None:
+        if self._owner.is_gone():
+            self._over = "its owner is gone"
+
+    # -- what the broker says
+
+    def _on_control(self) -> None:
+        if self._control.reader.ended:
+            return
+        self._control.flush()
+        for event in self._control.reader.read():
+            handler = self._HANDLERS.get(str(event.get("event")))
+            if handler is not None:
+                handler(self, event)
+        if self._control.reader.ended:
+            self._selector.unregister(self._control.sock)
+            if self._ready:  # before that its exit is waited for, which says more
+                self._over = self._over or "the broker is gone"
+
+    def _on_bound(self, _event: dict[str, Any]) -> None:
+        # Not earlier: a worker that finds no socket tries again only after ZeroMQ's 100 ms.
+        if not self._bound:
+            self._bound = True
+            for worker in self._spec.workers:
+                self._fork_worker(worker)
+            self._announce_if_complete()
+
+    def _on_joined(self, event: dict[str, Any]) -> None:
+        for child in self._workers():
+            if child.name == event.get("name") and not child.joined:
+                child.joined = True
+                self._announce_if_complete()
+
+    def _on_refused(self, event: dict[str, Any]) -> None:
+        for child in self._awaited():
+            if child.name == event.get("name"):
+                self._give_up(child, self._told_error(child, dict(event.get("error") or {})))
+
+    def _on_start(self, event: dict[str, Any]) -> None:
+        name = str(event.get("name"))
+        try:
+            check_name(name)
+            if any(child.name == name for child in self._workers()):
+                raise BadName(f"there is a worker called {name!r} already", hint="take another name")
+            child = self._fork_worker(WorkerSpec(name, event.get("load")))
+            child.deadline_s = time.monotonic() + self._spec.start_timeout_s
+        except FarptrError as error:
+            self._control.send({"event": "failed", "name": name, "error": error_to_json(error)})
+
+    def _on_down(self, _event: dict[str, Any]) -> None:
+        self._over = "a client ended it"
+
+    _HANDLERS: dict[str, Callable[[Supervisor, dict[str, Any]], None]] = {  # noqa: RUF012 - a table, never changed
+        "bound": _on_bound,
+        "joined": _on_joined,
+        "refused": _on_refused,
+        "start": _on_start,
+        "down": _on_down,
+    }
+
+    # -- starting
+
+    def _fork_broker(self) -> None:
+        gc.freeze()  # collections in the children then leave the shared pages alone
+        supervisor = os.getpid()
+
+        def body() -> None:
+            try:
+                self._broker_main(
+                    self._rundir.address,
+                    run=self._rundir.name,
+                    seed=self._spec.seed,
+                    control=self._theirs,
+                    cleanup=self._rundir.remove,
+                )
+            finally:
+                if os.getppid() != supervisor:  # nobody else is left to do it
+                    self._rundir.remove()
+
+        # The broker outlives this process for a moment, to clean up, and holds the run's lock until then.
+        keep = {self._theirs.fileno(), self._rundir.lock_fd}
+        log = self._rundir.log_path(BROKER)
+        self._broker_pid = self._family.add(BROKER, body, log=log, keep=keep, dies_with_parent=False).pid
+        self._theirs.close()
+
+    def _fork_worker(self, worker: WorkerSpec) -> Child:
+        def body() -> None:
+            self._worker_main(worker.name, self._rundir.address, load=worker.load, lifeline=self._lifeline)
+
+        log = self._rundir.log_path(worker.name)
+        return self._family.add(worker.name, body, log=log, keep={self._lifeline}, dies_with_parent=True)
+
+    def _announce_if_complete(self) -> None:
+        if self._ready:
+            self._publish_again()
+        elif len(self._workers()) >= len(self._spec.workers) and not self._awaited():
+            info = self._info()
+            self._rundir.publish(info)
+            if self._spec.detached:
+                with contextlib.suppress(KeyError):
+                    self._selector.unregister(self._owner.fd)
+            self._ready = True
+            self._owner.tell({"ready": info.to_json()})
+
+    def _publish_again(self) -> None:
+        # Somebody may have removed the directory under us; the run itself can do without.
+        with contextlib.suppress(OSError):
+            self._rundir.publish(self._info())
+
+    def _info(self) -> RunInfo:
+        from farptr.launch import processes  # late: psutil then loads beside the workers, not before them
+
+        return RunInfo(
+            name=self._rundir.name,
+            directory=self._rundir.path,
+            address=self._rundir.address,
+            supervisor_pid=os.getpid(),
+            supervisor_created_s=processes.created_s(os.getpid()),
+            broker_pid=self._broker_pid,
+            workers={child.name: child.pid for child in self._workers() if child.joined},
+            protocol=self._protocol,
+            started=self._started,
+        )
+
+    # -- children: who they are, and how they fail
+
+    def _workers(self) -> list[Child]:
+        return [child for child in self._family if child.pid != self._broker_pid]
+
+    def _awaited(self) -> list[Child]:
+        return [child for child in self._workers() if not child.joined and not child.given_up]
+
+    def _on_report(self, child: Child) -> None:
+        if child.error is not None and not child.joined and not self._over:
+            self._give_up(child, self._told_error(child, child.error))
+
+    def _on_exit(self, child: Child, code: int) -> None:
+        if self._over:
+            return
+        how = f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+        if not self._ready or not (child.joined or child.pid == self._broker_pid):
+            message = f"{child.name} died while the run was starting ({how}){self._log_tail(child.name)}"
+            self._give_up(child, StartFailed(message))
+        if child.pid == self._broker_pid:
+            self._over = f"the broker is gone ({how})"
+            return
+        self._control.send({"event": "exited", "name": child.name, "pid": child.pid, "code": code})
+        self._publish_again()
+
+    def _give_up(self, child: Child, error: FarptrError) -> None:
+        if child.given_up:
+            return
+        if not self._ready:
+            raise error
+        if child.pid == self._broker_pid:
+            return  # its exit ends the run
+        child.given_up = True
+        self._control.send({"event": "failed", "name": child.name, "error": error_to_json(error)})
+        child.signal(signal.SIGKILL)
+
+    def _told_error(self, child: Child, fields: dict[str, Any]) -> FarptrError:
+        error = error_from_json(fields)
+        if fields.get("kind") in ERRORS:
+            return error
+        return StartFailed(f"{child.name} did not start: {error.message}{self._log_tail(child.name)}")
+
+    def _too_late(self, late: list[Child]) -> StartFailed:
+        names = [child.name for child in late] or [BROKER]
+        tail = self._log_tail(names[0])
+        return StartFailed(f"not up within {self._spec.start_timeout_s:g} s: {', '.join(names)}{tail}")
+
+    def _log_tail(self, name: str) -> str:
+        lines = logs.tail(self._rundir.path, [name], _LOG_LINES)
+        return "".join(f"\n  {name} | {line}" for _, line in lines)
