@@ -13,6 +13,7 @@ Importing this module is light: NumPy and ZeroMQ are loaded when a name is first
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -83,6 +84,10 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'farptr' has no attribute {name!r}")
+    if sys.platform == "win32" and home != "farptr.protocol.errors":
+        from farptr.protocol.errors import UnsupportedPlatform
+
+        raise UnsupportedPlatform("farptr needs fork and Unix sockets, which Windows lacks", hint="use WSL")
     value = getattr(importlib.import_module(home), name)
     globals()[name] = value
     return value

@@ -4,7 +4,8 @@ Laws
     1. First in, first out per sender. One envelope is one step: rows, queueing and counting happen together.
     2. A session is settled when every envelope that was routed to a worker on its behalf has its DONE.
     3. An envelope with FENCE waits at the head of its client's input until the session is settled (with ALL: until
-       every session is); what stands behind it waits with it. Envelopes from workers never wait.
+       every session is); what stands behind it waits with it. Envelopes from workers never wait, nor do questions
+       about the run (ASK) without FENCE.
     4. An ALL that waits keeps the other clients' inputs waiting too, or it might wait for ever.
     5. FREE counts for the root whose releases emptied the rows.
     6. What is for or about a dead party is dropped and nothing is booked for it; its clients were told.
@@ -13,7 +14,7 @@ Laws
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from farptr.broker.roster import CLIENT, WORKER, Party, Roster
@@ -22,11 +23,15 @@ from farptr.broker.traffic import Traffic
 from farptr.protocol import body as bodies
 from farptr.protocol.errors import ProtocolError
 from farptr.protocol.header import MAX_TRIPLES as FREES_AT_ONCE
-from farptr.protocol.header import Flag, Header, Kind, decode, encode, names_of, triples, with_source
+from farptr.protocol.header import Flag, Header, Kind, decode, encode, forwarded, names_of, triples, with_source
 from farptr.protocol.ids import worker_of
 
 MARK_LOW = 64
 """A MARK is answered when at most this many of its session's envelopes are under way."""
+
+
+Free = tuple[int, int]
+"""(name, exports) of an object that nobody holds any more."""
 
 
 class Delivery(NamedTuple):
@@ -87,11 +92,13 @@ class BrokerCore:
         """For each live worker, what it has not finished, in the order in which it was routed."""
         self.total = 0
         """Sum of all sessions' counts."""
+        self.waiting: dict[int, None] = {}
+        """Sessions whose input is not empty, in the order in which they began to wait."""
         self.barrier: deque[int] = deque()
         """Sessions whose head of input carries ALL and waits."""
         self._sequence = 0
         self._kinds: dict[int, Callable[[int, Input, list[Delivery]], None]] = {
-            Kind.COMMAND: self._command, Kind.REPLY: self._reply, Kind.NOTE: self._nothing, Kind.SYNC: self._sync,
+            Kind.COMMAND: self._nothing, Kind.REPLY: self._reply, Kind.NOTE: self._nothing, Kind.SYNC: self._sync,
             Kind.ASK: self._ask, Kind.MARK: self._mark, Kind.BYE: self._bye,
         }  # fmt: skip
 
@@ -105,8 +112,9 @@ class BrokerCore:
             self.sessions[party.number] = Session(party.number)
         else:
             self.turns[party.number] = deque()
+        block = self.roster.block(party.name if party.role == WORKER else "")
         welcome = {
-            "number": party.number, "epoch": self.epoch, "seed": self.seed, "block": self.roster.block(),
+            "number": party.number, "epoch": self.epoch, "seed": self.seed, "block": block,
             "run": self.run, "roster": self.roster.rows(),
         }  # fmt: skip
         return party, [self._told(party.number, Kind.WELCOME, welcome), *others]
@@ -127,6 +135,7 @@ class BrokerCore:
             session = self.sessions[number]
             session.alive = False
             session.input.clear()
+            self.waiting.pop(number, None)
             self.barrier = deque(s for s in self.barrier if s != number)
             self._free(frees, number, out)
             self._forget_if_over(session)
@@ -160,11 +169,12 @@ class BrokerCore:
         out: list[Delivery] = []
         if party.role == CLIENT:
             session = self.sessions[source]
-            if session.input or self._must_wait(session, item.header):
+            if self._waits(session, item.header):
+                self.waiting[source] = None
                 session.input.append(item)
                 return out
         self._step(source, item, out)
-        if item.header.flags & Flag.DONE or self.barrier:
+        if self.waiting:
             self._pump(out)
         return out
 
@@ -177,8 +187,16 @@ class BrokerCore:
         if party.role == CLIENT and (header.root != party.number or header.flags & Flag.DONE):
             raise ProtocolError(f"client {party.number} sent an envelope as root {header.root}")
         rootless = header.kind in (Kind.BYE, Kind.ASK)
+        if header.flags & Flag.SYNC and party.role == WORKER:
+            raise ProtocolError(f"worker {party.name} asked for a SYNC")
         if party.role == WORKER and header.root not in self.sessions and not rootless:
             raise ProtocolError(f"worker {party.name} works for root {header.root}, which there never was")
+
+    def _waits(self, session: Session, header: Header) -> bool:
+        """Whether an envelope that just came goes behind its session's input."""
+        if header.kind == Kind.ASK and not header.flags & Flag.FENCE:
+            return False  # a client asks about progress while what it waits for stands here
+        return bool(session.input) or self._must_wait(session, header)
 
     def _must_wait(self, session: Session, header: Header) -> bool:
         if self.barrier and self.barrier[0] != session.number:
@@ -195,48 +213,70 @@ class BrokerCore:
 
     def _step(self, source: int, item: Input, out: list[Delivery]) -> None:
         header = item.header
-        for name, count in names_of(header.creates):
-            if worker_of(name) in self.turns:
-                self.rows.add(name, source, count, count)
-        frees: list[tuple[int, int]] = []
+        self._check_step(source, header)
+        if header.creates:
+            self.rows.create(header.creates, source, self.turns)
+        frees: list[Free] = []
         for name, count in names_of(header.refs):
             if worker_of(name) in self.turns:
                 self._book(name, source, header.destination, count, frees)
-        self._kinds[header.kind](source, item, out)
-        for name, count in names_of(header.releases):
-            if worker_of(name) in self.turns:
-                exports = self.rows.release(name, source, count)
-                if exports is not None:
-                    frees.append((name, exports))
+        if header.releases:
+            frees += self.rows.release_all(header.releases, source, self.turns)
+        if header.kind == Kind.COMMAND:
+            frees = self._command(source, item, frees, out)
+        else:
+            self._kinds[header.kind](source, item, out)
         if frees:
             self._free(frees, header.root, out)
         if header.flags & Flag.DONE:
             self._finish(source, header.root)
             self._answer_marks(header.root, out)
+        elif header.flags & Flag.SYNC:
+            sync = Header(Kind.SYNC, Flag.FENCE | Flag.ALL, sequence=header.sequence, root=header.root)
+            self.sessions[source].input.appendleft(Input(sync, b"", b"", ()))
+            self.waiting[source] = None
 
-    def _book(self, name: int, source: int, holder: int, count: int, frees: list[tuple[int, int]]) -> None:
+    def _check_step(self, source: int, header: Header) -> None:
+        """What can only be seen now, before anything changes: a step that is refused leaves no trace."""
+        if header.releases:
+            self.rows.check_releases(header.releases, header.creates, source, self.turns)
+        if header.flags & Flag.DONE:
+            turns = self.turns[source]
+            if not turns or turns[0].root != header.root:
+                raise ProtocolError(f"worker {source} finished a turn of root {header.root} that it was not in")
+
+    def _book(self, name: int, source: int, holder: int, count: int, frees: list[Free]) -> None:
         exports = count if worker_of(name) == source else 0
         if holder in self.roster.live:
             self.rows.add(name, holder, count, exports)
         elif exports:
-            left = self.rows.exported_to_nobody(name, exports)
-            if left is not None:
-                frees.append((name, left))
+            frees += self.rows.exported_to_nobody(name, exports)
 
-    def _command(self, source: int, item: Input, out: list[Delivery]) -> None:
+    def _command(self, source: int, item: Input, frees: list[Free], out: list[Delivery]) -> list[Free]:
+        """Route commands; what their own worker has to free rides behind them. The rest of ``frees`` comes back."""
         header = item.header
-        if header.destination in self.turns:
-            self._route(header.destination, Turn(header.root))
-            self._deliver(source, item, out, "sent" if source == header.root else "pushed")
+        worker = header.destination
+        if worker not in self.turns:
+            return frees
+        mine = [free for free in frees if worker_of(free[0]) == worker] if frees else frees
+        if len(mine) > FREES_AT_ONCE - len(header.refs) // 3:
+            mine = []
+        self._route(worker, Turn(header.root, tuple(mine)))
+        self._deliver(source, item, out, "sent" if source == header.root else "pushed", mine)
+        return [free for free in frees if worker_of(free[0]) != worker] if mine else frees
 
     def _reply(self, source: int, item: Input, out: list[Delivery]) -> None:
         if item.header.destination in self.sessions and item.header.destination in self.roster.live:
             self._deliver(source, item, out, "fetched")
 
-    def _deliver(self, source: int, item: Input, out: list[Delivery], what: str) -> None:
+    def _deliver(self, source: int, item: Input, out: list[Delivery], what: str, frees: Sequence[Free] = ()) -> None:
         header = item.header
         self.traffic.count(source, header.destination, what, header.value_bytes, item)
-        out.append(Delivery(header.destination, with_source(item.raw, source), item.body, item.buffers))
+        if header.creates or header.releases or frees:
+            raw = forwarded(item.raw, header, source, triples(frees))
+        else:
+            raw = with_source(item.raw, source)
+        out.append(Delivery(header.destination, raw, item.body, item.buffers))
 
     def _route(self, worker: int, turn: Turn) -> None:
         self.turns[worker].append(turn)
@@ -246,10 +286,10 @@ class BrokerCore:
     def _nothing(self, source: int, item: Input, out: list[Delivery]) -> None:
         """A NOTE: its header has said it all."""
 
-    def _free(self, frees: list[tuple[int, int]], root: int, out: list[Delivery]) -> None:
+    def _free(self, frees: list[Free], root: int, out: list[Delivery]) -> None:
         if root not in self.sessions:  # no client was ever here, so nothing can be under way either
             return
-        by_owner: dict[int, list[tuple[int, int]]] = {}
+        by_owner: dict[int, list[Free]] = {}
         for name, exports in frees:
             by_owner.setdefault(worker_of(name), []).append((name, exports))
         for owner, objects in by_owner.items():
@@ -264,10 +304,7 @@ class BrokerCore:
     # ------------------------------------------------------------ settling
 
     def _finish(self, worker: int, root: int) -> None:
-        turns = self.turns[worker]
-        if not turns or turns[0].root != root:
-            raise ProtocolError(f"worker {worker} finished a turn of root {root} that it was not in")
-        turn = turns.popleft()
+        turn = self.turns[worker].popleft()
         for name, exports in turn.frees:
             self.rows.freed(name, exports)
         self._count_down(root)
@@ -288,7 +325,7 @@ class BrokerCore:
         progress = True
         while progress:
             progress = False
-            order = [*self.barrier, *(n for n in self.sessions if n not in self.barrier)]
+            order = [*self.barrier, *(n for n in self.waiting if n not in self.barrier)]
             for number in order:
                 session = self.sessions.get(number)
                 while session and session.input and not self._must_wait(session, session.input[0].header):
@@ -296,7 +333,14 @@ class BrokerCore:
                     if self.barrier and self.barrier[0] == number:
                         self.barrier.popleft()
                     progress = True
-                    self._step(number, item, out)
+                    try:
+                        self._step(number, item, out)
+                    except ProtocolError as error:  # the fault of this client, not of whoever made it go on
+                        refusal = {"kind": "ProtocolError", "message": error.message, "hint": error.hint}
+                        out.append(self._told(number, Kind.REFUSED, refusal))
+                        out += self.lose(number, f"it broke the protocol: {error.message}")
+                if not (session and session.input):
+                    self.waiting.pop(number, None)
 
     def _sync(self, source: int, item: Input, out: list[Delivery]) -> None:
         out.append(self._told(source, Kind.SYNCED, sequence=item.header.sequence))
@@ -349,6 +393,7 @@ class BrokerCore:
             assert session.alive == (number in self.roster.live), f"session {number} and the roster differ"
         for number in self.barrier:
             assert self.sessions[number].input, f"session {number} waits with ALL and has no input"
+        assert set(self.waiting) == {s.number for s in self._waiting()}, "waiting does not list the inputs"
         for session in self._waiting():
             assert self._must_wait(session, session.input[0].header), f"session {session.number} waits for nothing"
 

@@ -8,6 +8,7 @@ Laws
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from farptr.protocol.errors import BadName, Exhausted, ProtocolError
 from farptr.protocol.ids import BLOCKS, PARTIES
@@ -40,6 +41,7 @@ class Roster:
         self._names: dict[str, int] = {}
         self._next_number = 1
         self._next_block = 0
+        self._blocks: set[int] = set()
 
     def register(self, hello: dict[str, Any]) -> Party:
         """A number for the party that says hello; raises BadName or ProtocolError when it cannot have one."""
@@ -59,12 +61,17 @@ class Roster:
             self._names[party.name] = party.number
         return party
 
-    def block(self) -> int:
-        """A block of ids that nobody else gets; the number of blocks when there are none left."""
-        if self._next_block < BLOCKS:
-            self._next_block += 1
-            return self._next_block - 1
-        return BLOCKS
+    def block(self, worker: str = "") -> int:
+        """A block of ids that nobody else gets; the number of blocks when there are none left.
+
+        A worker's first comes of its name: which one joins first must not change the ids of a seeded run.
+        """
+        block = BLOCKS - 1 - crc32(worker.encode()) % (BLOCKS // 2) if worker else -1
+        if not worker or block in self._blocks:
+            block = next((b for b in range(self._next_block, BLOCKS) if b not in self._blocks), BLOCKS)
+            self._next_block = block + 1
+        self._blocks.add(block)
+        return block
 
     def remove(self, number: int, why: str) -> Party | None:
         """Turn a live party into a tombstone."""

@@ -5,6 +5,7 @@ Laws
     An object whose rows are all gone is freed with its export count: an owner that has exported it again since
     keeps it, because that export's row is on its way here.
     A record disappears only when the owner has finished the FREE and nothing was exported meanwhile.
+    Generations of one id are names of one object: it is freed, under all of them, when none of them has a row.
 
 The usual record is one holder with one reference, exported once; it is kept as a bare integer (the holder), which
 makes a live pointer cost one dictionary entry. Anything else is a ``_Record``.
@@ -12,10 +13,14 @@ makes a live pointer cost one dictionary entry. Anything else is a ``_Record``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from farptr.protocol.errors import ProtocolError
+from farptr.protocol.header import Triples, names_of
 from farptr.protocol.ids import worker_of
+
+LOW = (1 << 64) - 1
+"""Worker and id in a name; above stands the generation."""
 
 
 class _Record:
@@ -26,11 +31,17 @@ class _Record:
         self.rows = rows
 
 
+_FREED_ONCE = _Record(1, {})
+"""Shared by every object that was exported once and is about to be freed; replaced before it is changed."""
+
+
 class Rows:
     """The reference rows of one run."""
 
     def __init__(self) -> None:
         self._records: dict[int, int | _Record] = {}
+        self._generations: dict[int, set[int]] = {}
+        """Names with a generation above 0 that have a record, by their low 64 bits; few objects ever have any."""
 
     def __len__(self) -> int:
         return len(self._records)
@@ -38,27 +49,72 @@ class Rows:
     def add(self, name: int, holder: int, count: int, exports: int) -> None:
         """Add references of ``holder``, and exports by the owner."""
         record = self._records.get(name)
-        if record is None and count == 1 == exports:
-            self._records[name] = holder
-            return
+        if record is None:
+            if name > LOW:
+                self._generations.setdefault(name & LOW, set()).add(name)
+            if count == 1 == exports:
+                self._records[name] = holder
+                return
         record = self._expanded(name, record)
         record.exports += exports
         if count:
             record.rows[holder] = record.rows.get(holder, 0) + count
 
+    def create(self, flat: Triples, holder: int, owners: Container[int]) -> None:
+        """Add what a header's ``creates`` say, for the objects of live owners."""
+        records = self._records
+        it = iter(flat)
+        for low, generation, count in zip(it, it, it, strict=True):
+            if worker_of(low) in owners:
+                name = low | generation << 64 if generation else low
+                if count == 1 and not generation and name not in records:
+                    records[name] = holder
+                else:
+                    self.add(name, holder, count, count)
+
+    def release_all(self, flat: Triples, holder: int, owners: Container[int]) -> list[tuple[int, int]]:
+        """Take away what a header's ``releases`` say; (name, exports) of what nobody holds any more."""
+        records, generations = self._records, self._generations
+        empty: list[tuple[int, int]] = []
+        it = iter(flat)
+        for low, generation, count in zip(it, it, it, strict=True):
+            if worker_of(low) in owners:
+                name = low | generation << 64 if generation else low
+                if count == 1 and records.get(name) == holder and low not in generations:
+                    records[name] = _FREED_ONCE
+                    empty.append((name, 1))
+                else:
+                    empty += self.release(name, holder, count)
+        return empty
+
+    def check_releases(self, releases: Triples, creates: Triples, holder: int, owners: Container[int]) -> None:
+        """Raise ProtocolError unless the holder has what a header releases, with what it creates; changes nothing."""
+        made: dict[int, int] = {}
+        for name, count in names_of(creates):
+            made[name] = made.get(name, 0) + count
+        seen: set[int] = set()
+        for name, count in names_of(releases):
+            record = self._records.get(name)
+            has = record.rows.get(holder, 0) if isinstance(record, _Record) else int(record == holder)
+            if (count > has + made.get(name, 0) or name in seen) and worker_of(name) in owners:
+                raise ProtocolError(f"party {holder} releases {count} references of {has}")
+            seen.add(name)
+
     def _expanded(self, name: int, record: int | _Record | None) -> _Record:
-        if isinstance(record, _Record):
+        if record is None:
+            new = _Record(0, {})
+        elif isinstance(record, int):
+            new = _Record(1, {record: 1})
+        elif record is _FREED_ONCE:
+            new = _Record(1, {})
+        else:
             return record
-        new = _Record(0, {}) if record is None else _Record(1, {record: 1})
         self._records[name] = new
         return new
 
-    def release(self, name: int, holder: int, count: int) -> int | None:
-        """Take references of ``holder`` away; the export count to free with when none are left, else None."""
+    def release(self, name: int, holder: int, count: int) -> list[tuple[int, int]]:
+        """Take references of ``holder`` away; (name, exports) of what to free when none are left."""
         record = self._records.get(name)
-        if type(record) is int and record == holder and count == 1:
-            self._records[name] = _Record(1, {})
-            return 1
         if record is None:
             raise ProtocolError(f"party {holder} releases an object that has no rows")
         record = self._expanded(name, record)
@@ -69,36 +125,59 @@ class Rows:
             record.rows[holder] = left
         else:
             del record.rows[holder]
-        return None if record.rows else record.exports
+        return [] if record.rows else self._to_free(name)
 
-    def exported_to_nobody(self, name: int, exports: int) -> int | None:
-        """Count an export whose receiver is gone; the export count to free with when nobody else holds it."""
-        record = self._expanded(name, self._records.get(name))
-        record.exports += exports
-        return None if record.rows else record.exports
+    def _to_free(self, name: int) -> list[tuple[int, int]]:
+        """A name has no rows: it, and the other generations, with their exports; nothing while one of those has rows."""
+        low = name & LOW
+        names = [name]
+        if low in self._generations:
+            names = [n for n in (low, *sorted(self._generations[low])) if n in self._records]
+        found = []
+        for n in names:
+            record = self._records[n]
+            if isinstance(record, _Record) and not record.rows:
+                found.append((n, record.exports))
+            elif n == name or not isinstance(record, _Record) or record.exports:
+                return []
+            # else: references to what was gone already; they keep nothing
+        return found
+
+    def exported_to_nobody(self, name: int, exports: int) -> list[tuple[int, int]]:
+        """Count an export whose receiver is gone; (name, exports) of what to free when nobody else holds it."""
+        self.add(name, 0, 0, exports)
+        record = self._records[name]
+        return self._to_free(name) if isinstance(record, _Record) and not record.rows else []
 
     def freed(self, name: int, exports: int) -> None:
         """The owner has finished a FREE with this export count: forget the object if that still is its count."""
         record = self._records.get(name)
         if isinstance(record, _Record) and not record.rows and record.exports == exports:
-            del self._records[name]
+            self._forget(name)
+
+    def _forget(self, name: int) -> None:
+        del self._records[name]
+        if name > LOW:
+            self._generations[name & LOW].discard(name)
+            if not self._generations[name & LOW]:
+                del self._generations[name & LOW]
 
     def drop_holder(self, holder: int) -> list[tuple[int, int]]:
         """A holder is gone: (name, exports) of every object that nobody holds any more. Looks at every record."""
-        empty: list[tuple[int, int]] = []
+        empty: list[int] = []
         for name, record in self._records.items():
             if type(record) is int:
                 if record == holder:
-                    self._records[name] = _Record(1, {})
-                    empty.append((name, 1))
+                    self._records[name] = _FREED_ONCE
+                    empty.append(name)
             elif isinstance(record, _Record) and record.rows.pop(holder, 0) and not record.rows:
-                empty.append((name, record.exports))
-        return empty
+                empty.append(name)
+        return list(dict.fromkeys(pair for name in empty for pair in self._to_free(name)))
 
     def drop_owner(self, worker: int) -> None:
         """An owner is gone: its objects need no rows. Looks at every record."""
         for name in [n for n in self._records if worker_of(n) == worker]:
-            del self._records[name]
+            self._forget(name)
 
     def holders(self, name: int) -> dict[int, int]:
         """References by holder, of one object."""
@@ -114,6 +193,11 @@ class Rows:
     def check(self, parties: Iterable[int]) -> None:
         """Assert the laws that one look can see."""
         alive = set(parties)
+        above: dict[int, set[int]] = {}
+        for name in self._records:
+            if name > LOW:
+                above.setdefault(name & LOW, set()).add(name)
+        assert above == self._generations, "the generations are not those that have records"
         for name, record in self._records.items():
             assert worker_of(name) in alive, f"a record of a dead owner: {name}"
             if isinstance(record, _Record):

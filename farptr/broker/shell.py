@@ -19,12 +19,15 @@ from farptr.broker.core import BrokerCore, Delivery
 from farptr.broker.roster import Party
 from farptr.protocol import body as bodies
 from farptr.protocol.errors import FarptrError, ProtocolError, RunError, VersionMismatch
-from farptr.protocol.header import VERSION, Header, Kind, decode, encode, version_of
+from farptr.protocol.header import VERSION, Header, Kind, decode, encode, split, version_of
 
 log = logging.getLogger("farptr.broker")
 
+POLLIN = int(zmq.POLLIN)
 BURST = 256
 """Envelopes taken before the other file descriptors get a look."""
+LOOK_MS = 1000
+"""An idle broker looks around this often: a signal that comes just before a poll does not end it."""
 GRACE_S = 0.05
 """A supervisor knows how a worker ended; its word is awaited this long after the process is gone."""
 
@@ -40,6 +43,7 @@ def serve(
     seed: int | None = None,
     control: socket.socket | None = None,
     cleanup: Callable[[], None] = lambda: None,
+    ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Run a broker until it is told to stop or its supervisor is gone.
 
@@ -49,12 +53,15 @@ def serve(
         seed: of object ids; None draws one.
         control: JSON lines to and from the supervisor; its end means that the supervisor is dead.
         cleanup: removes what a dead supervisor would have removed.
+        ready: called once the address is bound, for a broker that has no supervisor to tell.
     """
     broker = Broker(address, run=run, seed=seed, control=control)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
+    signal.signal(signal.SIGTERM, _stop)
+    if control is None:  # under a supervisor a Ctrl-C is none of its business
+        signal.signal(signal.SIGINT, _stop)
     orphaned = False
     try:
+        ready()
         broker.loop()
     except _Stop:
         pass
@@ -67,6 +74,8 @@ def serve(
 
 
 def _stop(*_: Any) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):  # a second one must not interrupt the closing
+        signal.signal(number, signal.SIG_IGN)
     raise _Stop
 
 
@@ -93,13 +102,17 @@ class Broker:
         self._suspects: dict[int, float] = {}
         self._control = control
         self._control_text = b""
-        self._poller = zmq.Poller()
-        self._poller.register(self._router, zmq.POLLIN)
+        self._poll = select.poll()
+        self._poll.register(self._router.fileno(), select.POLLIN)
+        self._others: dict[int, Callable[[], None]] = {}
+        """What to do when a file descriptor other than the socket's is ready."""
         if self._watch:
-            self._poller.register(self._watch.fileno(), zmq.POLLIN)
+            self._others[self._watch.fileno()] = self._notice_exits
         if control:
             control.setblocking(False)
-            self._poller.register(control.fileno(), zmq.POLLIN)
+            self._others[control.fileno()] = self._heed_supervisor
+        for fd in self._others:
+            self._poll.register(fd, select.POLLIN)
         self._tell({"event": "bound"})
 
     def close(self) -> None:
@@ -114,40 +127,40 @@ class Broker:
     def loop(self) -> None:
         """Serve for ever; _Stop or EOFError end it."""
         while True:
-            ready = dict(self._poller.poll(self._patience_ms()))
-            if self._router in ready:
-                self._burst()
-            if self._control and self._control.fileno() in ready:
-                self._heed_supervisor()
-            if self._watch and self._watch.fileno() in ready:
-                self._notice_exits()
-            self._lose_suspects()
+            # The socket's descriptor tells of changes only: poll it after the socket was found empty, not before.
+            more = self._burst()
+            for fd, _ in self._poll.poll(0 if more else self._patience_ms()):
+                if fd in self._others:
+                    self._others[fd]()
+            if self._suspects or self._watch is None:
+                self._lose_suspects()
 
-    def _patience_ms(self) -> int | None:
+    def _patience_ms(self) -> int:
         if self._suspects:
             return max(0, int((min(self._suspects.values()) - time.monotonic()) * 1000) + 1)
-        return None if self._watch else 1000
+        return LOOK_MS
 
-    def _burst(self) -> None:
+    def _burst(self) -> bool:
+        """Take what is there; whether more may be."""
         for _ in range(BURST):
-            try:
-                route = self._router.recv(zmq.NOBLOCK)
-            except zmq.Again:
-                return
+            if not int(self._router.getsockopt(zmq.EVENTS)) & POLLIN:
+                return False
+            route = self._router.recv()
             number = self._numbers.get(route)
             if number is None:
                 self._first_frames(route)
             else:
                 self._envelope(number)
+        return True
 
     def _envelope(self, number: int) -> None:
         recv, more = self._router.recv, self._router.getsockopt
-        raw = recv() if more(zmq.RCVMORE) else b""
-        body = recv() if more(zmq.RCVMORE) else b""
+        frame = recv() if more(zmq.RCVMORE) else b""
         buffers: list[Any] = []
         while more(zmq.RCVMORE):
             buffers.append(recv(copy=False))
         try:
+            raw, body = split(frame)
             deliveries = self.core.receive(number, raw, body, tuple(buffers))
         except ProtocolError as error:
             self._cut_off(number, error)
@@ -168,11 +181,10 @@ class Broker:
                 # No such peer, or not any more: its process is about to be missed.
                 self._lose(destination, "its connection is gone")
                 continue
-            send(raw, zmq.SNDMORE)
             if not buffers:
-                send(body)
+                send(raw + body)
                 continue
-            send(body, zmq.SNDMORE)
+            send(raw + body, zmq.SNDMORE)
             for buffer in buffers[:-1]:
                 send(buffer, zmq.SNDMORE, copy=False)
             send(buffers[-1], copy=False)
@@ -215,7 +227,7 @@ class Broker:
         body = bodies.dumps({"kind": type(error).__name__, "message": error.message, "hint": error.hint})
         raw = encode(Header(Kind.REFUSED, epoch=self.core.epoch, body_bytes=len(body)))
         try:
-            self._router.send_multipart([route, raw, body])
+            self._router.send_multipart([route, raw + body])
         except zmq.ZMQError:
             log.info("the refused peer is gone already")
 
@@ -342,9 +354,9 @@ def _hello_of(frames: list[bytes], uid: int | None) -> dict[str, Any]:
             f"this broker speaks protocol {VERSION} (farptr {farptr.__version__}), the peer {version}",
             hint="install the same farptr on both sides",
         )
-    header = decode(raw)
-    if header.kind != Kind.HELLO or len(frames) != 2:
+    raw, body = split(raw)
+    if decode(raw).kind != Kind.HELLO or len(frames) != 1:
         raise ProtocolError("this broker does not know you: it was restarted, or the first envelope was no hello")
     if uid is not None and uid != os.getuid():
         raise ProtocolError(f"this run belongs to another user (uid {os.getuid()}, yours is {uid})")
-    return bodies.loads_as(dict, frames[1])  # type: ignore[no-any-return]
+    return bodies.loads_as(dict, body)  # type: ignore[no-any-return]

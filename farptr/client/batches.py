@@ -12,7 +12,7 @@ from typing import Any
 
 from farptr.protocol import body as bodies
 from farptr.protocol.commands import Envelope
-from farptr.protocol.header import MAX_TRIPLES, Header, Kind, triples
+from farptr.protocol.header import MAX_TRIPLES, Flag, Header, Kind, Triples, triples
 
 BATCH_COMMANDS = 256
 BATCH_BYTES = 1 << 20
@@ -75,42 +75,55 @@ class Batches:
         for batch in [b for b in self._open.values() if b.worker != worker]:
             self._leave(batch)
 
-    def flush(self) -> None:
-        """Make every batch leave, then the releases."""
-        for batch in list(self._open.values()):
+    def flush(self, *, sync: bool = False) -> None:
+        """Make every batch leave, then the releases; with ``sync``, a SYNC behind them (``sequence`` is its number)."""
+        batches = list(self._open.values())
+        for batch in batches[:-1]:
             self._leave(batch)
-        if self.releases:
-            self._leave_releases()
+        if batches:
+            # The common case: releases and SYNC ride on the last commands, and cost no message of their own.
+            last = batches[-1]
+            ride = len(last.creates) + len(last.refs) + len(self.releases) <= MAX_TRIPLES
+            releases = self._take_releases() if ride else ()
+            self._leave(last, releases, Flag.SYNC if sync and ride else 0)
+            if ride:
+                return
+        while self.releases:
+            self.control(Kind.NOTE, releases=self._take_releases())
+        if sync:
+            self.control(Kind.SYNC, flags=Flag.FENCE | Flag.ALL)
+
+    def _take_releases(self) -> Triples:
+        items = list(self.releases.items())
+        self.releases = dict(items[MAX_TRIPLES:])
+        return triples(items[:MAX_TRIPLES])
 
     def pending(self) -> bool:
         """Whether a flush would send anything."""
         return bool(self._open or self.releases)
 
-    def _leave_releases(self) -> None:
-        items = list(self.releases.items())
-        self.releases = {}
-        for at in range(0, len(items), MAX_TRIPLES):
-            self.control(Kind.NOTE, releases=triples(items[at : at + MAX_TRIPLES]))
-
-    def _leave(self, batch: Batch) -> None:
+    def _leave(self, batch: Batch, releases: Triples = (), flags: int = 0) -> None:
         del self._open[batch.worker]
         if not batch.commands:
+            if releases or flags:
+                self.control(Kind.NOTE, releases=releases, flags=flags)
             return
         creates = batch.creates
         while len(creates) > MANY_CREATES:  # one command with very many results
-            self.control(Kind.NOTE, creates=triples((n, 1) for n in creates[:MANY_CREATES]))
+            self.control(Kind.NOTE, creates=triples([(n, 1) for n in creates[:MANY_CREATES]]))
             creates = creates[MANY_CREATES:]
         body = bodies.dumps(tuple(batch.commands))
-        self.control(
-            Kind.COMMAND,
-            body,
-            tuple(batch.buffers),
-            destination=batch.worker,
-            flags=batch.flags,
-            value_bytes=batch.value_bytes,
-            creates=triples((n, 1) for n in creates),
-            refs=triples((n, 1) for n in batch.refs),
-        )
+        self._sequence += 1
+        self.ready.append(Envelope(Header(
+            Kind.COMMAND, batch.flags | flags, 0, self._epoch, self._number, batch.worker, self._number,
+            len(batch.buffers), self._sequence, 0, batch.value_bytes, len(body),
+            triples([(n, 1) for n in creates]), triples([(n, 1) for n in batch.refs]) if batch.refs else (), releases,
+        ), body, tuple(batch.buffers)))  # fmt: skip
+
+    @property
+    def sequence(self) -> int:
+        """Sequence number of the newest envelope: after ``flush(sync=True)``, that of the SYNC."""
+        return self._sequence
 
     def control(self, kind: Kind, body: bytes = b"", buffers: tuple[Any, ...] = (), **fields: Any) -> int:
         """Make one envelope ready; its sequence number."""

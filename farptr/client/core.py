@@ -6,6 +6,8 @@ Laws
     3. A name is created once: a name that may have been used before gets a fresh generation.
     4. A reference is released when no owning handle is left, behind every command issued so far.
     5. Every command that waits gets exactly one answer: the worker's, or the loss of a worker on its path.
+    6. A handle that does not own finds its object, or finds that it is gone, as in program order: after something was
+       given up, its use is fenced; so is storing under an id whose older generation may live or not.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from farptr.client.batches import Batch, Batches
-from farptr.client.graph import UNKNOWN, Node, Path, depth_of, leads_through, mirrored, named, path_of
+from farptr.client.batches import BATCH_COMMANDS, Batch, Batches
+from farptr.client.graph import UNKNOWN, Node, Path, Place, depth_of, leads_through, named, path_of, result_of
 from farptr.client.order import MOVE, OTHER, PULL, Outstanding
 from farptr.protocol import body as bodies
 from farptr.protocol import values
@@ -47,7 +49,7 @@ from farptr.protocol.errors import (
     WorkerLost,
 )  # fmt: skip
 from farptr.protocol.header import HOP_LIMIT, Flag, Kind, names_of
-from farptr.protocol.ids import IdBlock, id_of, make_name
+from farptr.protocol.ids import IdBlock, id_of, make_name, worker_of
 
 MARK_EVERY = 128
 """Command envelopes between two marks; with two marks unanswered, the caller waits (flow control)."""
@@ -98,8 +100,12 @@ class SessionCore:
         self.fences = 0
         self.on_news: Callable[[dict[str, Any]], None] | None = None
         self._waiting: dict[int, Waiting] = {}
-        self._places: weakref.WeakValueDictionary[tuple[int, int], Node] = weakref.WeakValueDictionary()
-        """Nodes by (worker, id) of what was sent or moved: such a name may come up again."""
+        self._places: weakref.WeakValueDictionary[tuple[int, int], Place] = weakref.WeakValueDictionary()
+        """By (worker, id), of what was sent, moved or fetched: such an id may come up again."""
+        self._doubtful = False
+        """Something was given up since the last FENCE: what no handle owns may be about to go (law 6)."""
+        self._raised: set[tuple[int, int, int]] = set()
+        """Failures that were raised before their report came: (command, worker, hop)."""
         self._changed: dict[int, weakref.ref[Node]] = {}
         """In-place commands that may still fail, to find the handle that should say so."""
         self._unmarked = 0
@@ -112,7 +118,7 @@ class SessionCore:
         """Put an array at a worker under an id; ``fresh`` says that the id was never used anywhere."""
         buffers: list[Any] = []
         wire = values.encode_array(array, buffers)
-        batch = self._open(worker, (worker,), OTHER)
+        batch = self._open(worker, (worker,), OTHER, place=(worker, id))
         batch.buffers = buffers
         node = self._place(worker, id, fresh, None)
         batch.value_bytes += array.nbytes
@@ -125,7 +131,9 @@ class SessionCore:
         """Put a pointer to ``target`` at a worker under an id."""
         if depth_of(target) >= HOP_LIMIT:
             raise HopLimit(f"this chain already has {HOP_LIMIT} hops, the limit")
-        batch = self._open(worker, (worker,), OTHER)
+        if _in_the_way(target, make_name(worker, id)):
+            id, fresh = self.ids.next(), True
+        batch = self._open(worker, (worker,), OTHER, operands=(target,), place=(worker, id))
         node = self._place(worker, id, fresh, target)
         batch.refs.append(target.name)
         wire = (values.POINTER, target.name)
@@ -134,13 +142,25 @@ class SessionCore:
 
     def _place(self, worker: int, id: int, fresh: bool, target: Node | None) -> Node:
         """The node for something stored under an id that may have been there before (law 3)."""
-        known = self._places.get((worker, id))
-        if known is not None and known.claims:
-            known.target = target
-            return known
-        node = named(make_name(worker, id, 0 if fresh else self.ids.next()), target)
-        self._places[worker, id] = node
+        place = self._places.get((worker, id))
+        known = place.nodes() if place is not None else []
+        if known:
+            self._doubtful = True
+        node = next((n for n in known if n.claims), None)
+        if node is None:
+            node = named(make_name(worker, id, 0 if fresh else self.ids.next()), target)
+            self._note_place(node)
+        node.lead_to(target)
         return node
+
+    def _note_place(self, node: Node) -> None:
+        """The id of this node may come up again."""
+        if node.place is None:
+            key = (node.worker, id_of(node.name))
+            place = self._places.get(key)
+            if place is None:
+                place = self._places[key] = Place()
+            place.add(node)
 
     def call(
         self,
@@ -164,7 +184,7 @@ class SessionCore:
         wire_args = tuple([values.encode_argument(a, name_of, buffers) for a in args])
         wire_kwargs = {k: values.encode_argument(v, name_of, buffers) for k, v in kwargs.items()} or None
         # Nothing can be wrong with the call any more: only now may a fence be taken.
-        batch = self._open(worker, path, OTHER)
+        batch = self._open(worker, path, OTHER, operands=operands)
         batch.buffers = buffers
         self._count_values(batch, wire_args, wire_kwargs)
         number = self._next()
@@ -172,10 +192,27 @@ class SessionCore:
             self._watch(number, first)
             self._issue(batch, (number, CALL, None, operation, wire_args, wire_kwargs), path)
             return []
-        nodes = [named(make_name(worker, self.ids.next()), mirrored(first.target)) for _ in range(count)]
+        nodes = [named(make_name(worker, self.ids.next()), result_of(operands)) for _ in range(count)]
         results = nodes[0].name if count == 1 else tuple([n.name for n in nodes])
         self._issue(batch, (number, CALL, results, operation, wire_args, wire_kwargs), path, creates=nodes)
         return nodes
+
+    def call_here(self, operation: str, args: tuple[Any, ...], worker: int) -> Node | None:
+        """``call`` for the common case: one result, operands that are owned and data at one worker, wired arguments.
+
+        None when the case is not that simple after all (something multi-hop is under way, or a worker was lost).
+        """
+        if self.lost or len(self.order):
+            return None
+        batch = self.batches.batch(worker)
+        number = self.commands = self.commands + 1
+        node = Node(make_name(worker, self.ids.next()), worker, None)
+        node.claims = node.received = 1
+        batch.commands.append((number, CALL, node.name, operation, args, None))
+        batch.creates.append(node.name)
+        if len(batch.commands) >= BATCH_COMMANDS:
+            self.flush()
+        return node
 
     def _count_values(self, batch: Batch, args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> None:
         for wire in (*args, *(kwargs or {}).values()):
@@ -206,6 +243,7 @@ class SessionCore:
 
     def get(self, node: Node) -> int:
         """Ask for the value as it is at the first hop; the number to wait for."""
+        self._note_place(node)  # what is fetched remembers the id, and can be sent under it
         return self._question((0, GET, node.name), node.worker, (node.worker,), node)
 
     def ask(self, node: Node, question: str) -> int:
@@ -221,7 +259,7 @@ class SessionCore:
         return self._question((0, NAMED, text), worker, (worker,), None)
 
     def _question(self, command: Any, worker: int, path: Path | None, node: Node | None, flags: int = 0) -> int:
-        batch = self._open(worker, path, OTHER, flags=flags)
+        batch = self._open(worker, path, OTHER, flags=flags, operands=() if node is None else (node,))
         number = self._next()
         self._waiting[number] = Waiting(path, node)
         self._issue(batch, (number, *command[1:]), path)
@@ -232,17 +270,20 @@ class SessionCore:
         """Push an object to another worker; its new node. The old one leads there from now on."""
         id = id_of(node.name)
         path = (node.worker, worker)
-        batch = self._open(node.worker, path, MOVE, source=node.name)
-        if leads_through(node, node.name, worker):
-            new = self._place(worker, self.ids.next(), True, node.target)
-        else:
-            new = self._place(worker, id, False, node.target)
-        self._places[node.worker, id] = node
-        node.target = new
+        new_id = self.ids.next() if leads_through(node, node.name, worker) else id
+        place = (worker, new_id)
+        batch = self._open(node.worker, path, MOVE, source=node.name, operands=(node,), place=place)
+        new = self._place(worker, new_id, new_id != id, node.target)
+        self._note_place(node)
+        node.lead_to(new)
         number = self._next()
         self._watch(number, new)
         command = (number, C_MOVE, node.name, new.name, int(owned))
-        self._issue(batch, command, path, kind=MOVE, moved_to=new.name, creates=[new] if owned else [])
+        # The stub's reference is booked now: else the new name could be released, and forgotten, before the push.
+        batch.refs.append(new.name)
+        self._issue(batch, command, path, kind=MOVE, moved_to=new.name, creates=[new])
+        if not owned:
+            self.drop(new)  # whoever held the old name holds the new one through the stub
         return new
 
     def remote_get(self, node: Node) -> None:
@@ -257,9 +298,11 @@ class SessionCore:
             path = None
         elif target.worker == node.worker:
             path = (node.worker,)
-        batch = self._open(node.worker, path, PULL)
+        batch = self._open(node.worker, path, PULL, operands=(node,))
+        self._doubtful = True
         if target is not UNKNOWN and target.target is not node:
-            node.target, target.target = target.target, node
+            node.lead_to(target.target)
+            target.lead_to(node)
         number = self._next()
         self._watch(number, node)
         self._issue(batch, (number, PULL_HERE, node.name), path, kind=PULL)
@@ -267,7 +310,9 @@ class SessionCore:
     def keep(self, node: Node, on: bool) -> None:
         """Let an object stay without references, or no longer."""
         path = (node.worker,)
-        self._issue(self._open(node.worker, path, OTHER), (self._next(), KEEP, node.name, int(on)), path)
+        self._issue(
+            self._open(node.worker, path, OTHER, operands=(node,)), (self._next(), KEEP, node.name, int(on)), path
+        )
 
     def clear(self, worker: int) -> None:
         """Empty a worker's store."""
@@ -286,11 +331,29 @@ class SessionCore:
         self.commands += 1
         return self.commands
 
-    def _open(self, worker: int, path: Path | None, kind: int, *, source: int = 0, flags: int = 0) -> Batch:
-        """The batch that takes the next command, after whatever must leave before it (law 1)."""
+    def _open(
+        self,
+        worker: int,
+        path: Path | None,
+        kind: int,
+        *,
+        source: int = 0,
+        flags: int = 0,
+        operands: Sequence[Node] = (),
+        place: tuple[int, int] | None = None,
+    ) -> Batch:
+        """The batch that takes the next command, after whatever must leave before it (laws 1 and 6).
+
+        ``place`` is where the command stores something under an id that may have been there before.
+        """
         if self.lost:
             self._check_alive(path or (worker,))
-        if flags & Flag.FENCE or (len(self.order) and self.order.must_fence(path, kind, source)):
+        if (
+            flags & Flag.FENCE
+            or (len(self.order) and self.order.must_fence(path, kind, source))
+            or (self._doubtful and self._is_in_doubt(operands, place))
+        ):
+            self._doubtful = False
             self.order.clear()
             self.batches.flush()
             self.fences += 1
@@ -298,6 +361,14 @@ class SessionCore:
         if path is None or len(path) > 1 or kind != OTHER:
             self.batches.flush_others(worker)
         return self.batches.batch(worker, Flag.FENCE if path is None else 0)
+
+    def _is_in_doubt(self, operands: Sequence[Node], at: tuple[int, int] | None) -> bool:
+        """Whether a command depends on an object that no handle owns, and that may be about to go."""
+        if not all([node.claims for node in operands]):
+            return True
+        place = self._places.get(at) if at else None
+        known = place.nodes() if place is not None else []
+        return bool(known) and not any(node.claims for node in known)
 
     def _issue(
         self,
@@ -315,7 +386,7 @@ class SessionCore:
             node.received += 1
             node.claims += 1
         if path is None or len(path) > 1:
-            self.order.record(path, kind, moved_to)
+            self.order.record(path, kind, moved_to, command[0])
         if batch.full():
             self.flush()
 
@@ -334,10 +405,9 @@ class SessionCore:
 
     def flush(self) -> None:
         """Make every open batch and every release ready to send."""
-        before = len(self.batches.ready)
+        before = self.batches.sequence
         self.batches.flush()
-        for envelope in self.batches.ready[before:]:
-            self._unmarked += envelope.header.kind == Kind.COMMAND
+        self._unmarked += self.batches.sequence - before
         if self._unmarked >= MARK_EVERY:
             self._unmarked = 0
             self._marks.add(self.batches.control(Kind.MARK))
@@ -351,15 +421,18 @@ class SessionCore:
     def drop(self, node: Node) -> None:
         """An owning handle is gone."""
         node.claims -= 1
+        self._doubtful = True
         if not node.claims and node.received:
             self.batches.releases[node.name] = self.batches.releases.get(node.name, 0) + node.received
             node.received = 0
 
     def sync(self) -> int:
         """Ask to be told when every session is settled; the key to wait for."""
-        self.flush()
+        self.batches.flush(sync=True)
+        self._unmarked = 0  # nothing is under way when this is answered
+        self._doubtful = False
         self.order.clear()
-        return self._await_broker(self.batches.control(Kind.SYNC, flags=Flag.FENCE | Flag.ALL))
+        return self._await_broker(self.batches.sequence)
 
     def ask_broker(self, request: dict[str, Any], *, settled: bool = False) -> int:
         """Ask about the run; the key to wait for."""
@@ -410,7 +483,7 @@ class SessionCore:
         waiting = self._waiting.get(number)
         if waiting is None:
             return  # given up: what it brought goes back with the next flush
-        self.order.answered(_passed(waiting.path, source))
+        self.order.answered(_passed(waiting.path, source), number)
         if status == VALUE:
             self._answer(number, self._value(payload, buffers, arrived, waiting.node))
         else:
@@ -439,7 +512,17 @@ class SessionCore:
         node.claims += 1
         return node
 
+    def raised(self, report: Report) -> None:
+        """A failure was raised as the value of a result: its report, here or on its way, says nothing new."""
+        left = [r for r in self.reports if _key(r) != _key(report)]
+        if len(left) == len(self.reports):
+            self._raised.add(_key(report))
+        self.reports = left
+
     def _reported(self, report: Report) -> None:
+        if _key(report) in self._raised:
+            self._raised.discard(_key(report))
+            return
         self.reports.append(report)
         changed = self._changed.pop(report.command, None)
         node = changed() if changed else None
@@ -466,6 +549,7 @@ class SessionCore:
     def settled(self, upto: int) -> None:
         """A SYNC was answered: no command up to that number can still fail."""
         self._changed = {number: node for number, node in self._changed.items() if number > upto}
+        self._raised = {key for key in self._raised if key[0] > upto}
 
     def give_up(self, key: int) -> None:
         """Nobody waits for this answer any more; what it brings is released when it comes."""
@@ -476,11 +560,21 @@ class SessionCore:
 
     def check(self) -> None:
         """Assert the laws that one look can see."""
-        for node in self._places.values():
+        for node in [node for place in self._places.values() for node in place.nodes()]:
             assert node.claims >= 0, f"{node.name} has fewer handles than none"
             assert bool(node.received) >= bool(node.claims), f"{node.name} is owned without a reference"
         self.batches.check()
         assert not self._waiting.keys() & self.answers.keys(), "a command both waits and is answered"
+
+
+def _key(report: Report) -> tuple[int, int, int]:
+    return (report.command, report.worker, report.hop)
+
+
+def _in_the_way(target: Node, name: int) -> bool:
+    """Whether a pointer to ``target`` stored under ``name`` would stand in its own way."""
+    same = target.worker == worker_of(name) and id_of(target.name) == id_of(name)
+    return same or leads_through(target, name, worker_of(name))
 
 
 def _passed(path: Path | None, source: int) -> Path:

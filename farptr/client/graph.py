@@ -5,19 +5,43 @@ Laws
     A node past the first hop may be *anonymous*: its worker is known, its id was chosen there (name 0).
     What is believed may be longer than what is so (an operation failed half-way), never shorter, as long as one
     client changes places: a path is what ordering needs, and a longer one only makes it more careful.
+    An id stands for one object in a store: its generations lead to the same place, whichever of them is told so.
 """
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Sequence
+
+from farptr.protocol.header import HOP_LIMIT
 from farptr.protocol.ids import worker_of
 
 Path = tuple[int, ...]
 
 
+class Place:
+    """An id at a worker that may be stored under more than once: the generations of it that anything here refers to."""
+
+    __slots__ = ("__weakref__", "_nodes")
+
+    def __init__(self) -> None:
+        self._nodes: list[weakref.ref[Node]] = []
+
+    def add(self, node: Node) -> None:
+        """One more generation."""
+        node.place = self
+        self._nodes = [ref for ref in self._nodes if ref() is not None]
+        self._nodes.append(weakref.ref(node))
+
+    def nodes(self) -> list[Node]:
+        """The generations, oldest first."""
+        return [node for ref in self._nodes if (node := ref()) is not None]
+
+
 class Node:
     """One object, as a client knows it."""
 
-    __slots__ = ("__weakref__", "claims", "fault", "name", "received", "target", "worker")
+    __slots__ = ("__weakref__", "claims", "fault", "name", "place", "received", "target", "worker")
 
     def __init__(self, name: int, worker: int, target: Node | None) -> None:
         self.name = name
@@ -30,6 +54,15 @@ class Node:
         """References that the broker booked for this session and that were not released."""
         self.fault = 0
         """Number of an in-place command on it that failed and was not raised yet."""
+        self.place: Place | None = None
+        """Where its other generations are found; None while its id cannot come up again."""
+
+    def lead_to(self, target: Node | None) -> None:
+        """From now on the object is a pointer to ``target`` (None: data), under every generation of its id."""
+        self.target = target
+        if self.place is not None:
+            for node in self.place.nodes():
+                node.target = target
 
 
 UNKNOWN = Node(0, 0, None)
@@ -76,6 +109,33 @@ def mirrored(node: Node | None) -> Node | None:
         workers.append(here.worker)
         here = here.target
     end = here
+    for worker in reversed(workers):
+        end = Node(0, worker, end)
+    return end
+
+
+def result_of(operands: Sequence[Node]) -> Node | None:
+    """Where the result of an operation on these operands leads: anonymous nodes along the way that the command takes.
+
+    Operands of different depth at one worker are levelled there, so their result is as deep as the shallowest.
+    """
+    first = operands[0].target
+    if len(operands) == 1 or all(n.target is None for n in operands):
+        return mirrored(first)
+    here, workers = list(operands), []
+    for _ in range(2 * HOP_LIMIT):
+        targets = [n.target for n in here]
+        if any(t is UNKNOWN for t in targets):
+            return UNKNOWN
+        places = {t.worker if t else None for t in targets}
+        if len(places) == 1:
+            if targets[0] is None:
+                break
+            workers.append(targets[0].worker)
+            here = [t for t in targets if t]
+        else:
+            here = [t if t and t.worker == n.worker else n for n, t in zip(here, targets, strict=True)]
+    end: Node | None = None
     for worker in reversed(workers):
         end = Node(0, worker, end)
     return end

@@ -60,6 +60,8 @@ class NumpyFace:
         return call(operation, inputs, kwargs, results if method == "__call__" else 1, out=out)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if next(_pointers((*args, *kwargs.values())), None) is None:
+            kwargs = {**kwargs, "like": self}  # NumPy takes ``like=`` away from np.zeros and its kind before it asks
         return numpy_function(function, args, dict(kwargs))
 
 
@@ -76,13 +78,11 @@ def call(
     if out:
         change(operation, args, {**kwargs, "out": out[0] if len(out) == 1 else tuple(out)}, targets=out)
         return out[0] if len(out) == 1 else tuple(out)
-    from farptr.client.pointer import make
-
     operands = [*_pointers(args), *(_pointers(kwargs.values()) if kwargs else ())]
     session = operands[0]._session
     with session.command() as core:
         nodes = core.call(operation, args, kwargs, _nodes(session, operands), count, _node_of)
-        made = [make(session, node) for node in nodes]
+        made = [_make(session, node) for node in nodes]
     session.settle_if_sync(made)
     return made[0] if count == 1 and not as_tuple else tuple(made)
 
@@ -125,7 +125,30 @@ def _out(kwargs: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _operator(name: str) -> Callable[[Any, Any], Any]:
-    return lambda self, other: call(name, (self, other))
+    def run(self: Any, other: Any) -> Any:
+        # The common case by the shortest way: data one hop away, with a number or with data beside it.
+        node = self._node
+        if node.target is None and self._owns and not (self._spent or node.fault):
+            kind = type(other)
+            if kind is type(self):
+                there = other._node
+                simple = (
+                    there.target is None
+                    and other._owns
+                    and there.worker == node.worker
+                    and not (other._spent or there.fault)
+                    and other._session is self._session
+                )
+                args: Any = (node.name, there.name) if simple else None
+            else:
+                args = (node.name, ("L", other)) if kind is float or kind is int or kind is bool else None
+            if args is not None:
+                made = self._session.call_here(name, args, node.worker)
+                if made is not None:
+                    return _make(self._session, made)
+        return call(name, (self, other))
+
+    return run
 
 
 def _reflected(name: str) -> Callable[[Any, Any], Any]:
@@ -200,6 +223,15 @@ def _fill_the_face() -> None:
 
 _fill_the_face()
 
+
+def made_by(make: Callable[[Session, Node], Any]) -> None:
+    """Tell this module how pointers are made: it stands below theirs."""
+    global _make
+    _make = make
+
+
+_make: Callable[[Session, Node], Any]
+
 # ---------------------------------------------------------------- NumPy's functions
 
 _names: dict[Any, str] = {}
@@ -229,12 +261,15 @@ def numpy_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         return getattr(args[0], path)
     out = _out(kwargs)
     count = _count(path, args, kwargs)
-    result = call(f"np:{path}", args, kwargs, count, out=out, as_tuple=path in table.TUPLES)
+    as_tuple = path in table.TUPLES or (path == "where" and len(args) == 1)
+    result = call(f"np:{path}", args, kwargs, count, out=out, as_tuple=as_tuple)
     return bool(result) if path in table.VALUES else result
 
 
 def _count(path: str, args: Any, kwargs: dict[str, Any]) -> int:
-    if path == "nonzero" or (path == "where" and len(args) == 1) or (path == "gradient" and "axis" not in kwargs):
+    if path == "nonzero" or (path == "where" and len(args) == 1) or (path == "gradient" and kwargs.get("axis") is None):
         return int(args[0].ndim)
+    if path == "unstack":
+        return int(args[0].shape[kwargs.get("axis", 0)])
     arity = table.ARITY.get(path, 1)
     return arity if isinstance(arity, int) else arity(args, kwargs)

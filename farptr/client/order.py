@@ -7,8 +7,8 @@ Laws
       b. both are moves, and P does not move what Q moved;
       c. wherever P visits a worker that Q reaches after its first hop, at position i, P's first i workers are Q's
          and P is not there earlier.
-    A reply to P shows that whatever came before P on the same links has left them: for every Q, the start that its
-    path shares with P's is behind us.
+    A reply to P shows that whatever came before P on the same links has left them: for every Q issued before P, the
+    start that its path shares with P's is behind us.
 
 Single hops, and chains on one path, never pay.
 """
@@ -24,8 +24,8 @@ class Outstanding:
     """The multi-hop commands since the last FENCE, as far as a later command could overtake them."""
 
     def __init__(self) -> None:
-        self._queries: dict[tuple[Path, int], set[int]] = {}
-        """By path and kind; for moves, the names that were moved to."""
+        self._queries: dict[tuple[Path, int], tuple[set[int], int]] = {}
+        """By path and kind: the names that moves moved to, and the number of the newest such command."""
         self._unknown = False
         """A command went down a path that is not known: the next one is fenced."""
 
@@ -33,29 +33,34 @@ class Outstanding:
         """Whether a command needs FENCE; ``source`` is the name that a move moves."""
         if self._unknown or path is None:
             return True
-        return any(not _may_pass(path, kind, source, q, k, moved) for (q, k), moved in self._queries.items())
+        return any(not _may_pass(path, kind, source, q, k, moved) for (q, k), (moved, _) in self._queries.items())
 
     def clear(self) -> None:
         """A FENCE stands behind everything so far."""
         self._queries.clear()
         self._unknown = False
 
-    def record(self, path: Path | None, kind: int, moved_to: int) -> None:
+    def record(self, path: Path | None, kind: int, moved_to: int, number: int) -> None:
         """A command was issued; single hops need no record."""
         if path is None:
             self._unknown = True
         elif len(path) > 1:
-            self._queries.setdefault((path, kind), set()).add(moved_to)
+            self._remember((path, kind), {moved_to}, number)
 
-    def answered(self, path: Path) -> None:
-        """A reply came to a command on this path."""
+    def _remember(self, key: tuple[Path, int], moved: set[int], number: int) -> None:
+        known, newest = self._queries.get(key, (set(), 0))
+        known |= moved
+        self._queries[key] = (known, max(newest, number))
+
+    def answered(self, path: Path, number: int) -> None:
+        """A reply came to the command of that number, on this path."""
         if not path or not self._queries:
             return
         before, self._queries = self._queries, {}
-        for (q, kind), moved in before.items():
-            left = q if kind == PULL else q[_shared(q, path) :]
+        for (q, kind), (moved, newest) in before.items():
+            left = q if kind == PULL or newest > number else q[_shared(q, path) :]
             if len(left) > 1:
-                self._queries.setdefault((left, kind), set()).update(moved)
+                self._remember((left, kind), moved, newest)
 
     def __len__(self) -> int:
         return len(self._queries) + self._unknown

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from farptr.client import tensor as tensors
 from farptr.client.graph import Node
-from farptr.client.numpy_face import NumpyFace
+from farptr.client.numpy_face import NumpyFace, made_by
 from farptr.client.session import DEFAULT_TIMEOUT
 from farptr.protocol.errors import (
     ImplicitFetch,
@@ -122,7 +122,7 @@ class Pointer(NumpyFace):
 
         The reference goes along: this handle stays usable while the object lives, but no longer owns.
         """
-        return worker.receive(self)
+        return tensors.place(worker).receive(self)  # type: ignore[no-any-return]
 
     def get(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
         """Unwrap one level: the data as a ``tensor``, or, of a pointer to a pointer, the pointer.
@@ -167,7 +167,7 @@ class Pointer(NumpyFace):
         The id is kept (a stub that goes where its own object lies takes a fresh one). Other handles of the old place
         find a pointer there as long as they live. ``move(me)`` is ``get()``; to where it is already: nothing.
         """
-        return worker.take(self)
+        return tensors.place(worker).take(self)
 
     def move_to(self, number: int) -> None:
         """``move``, for a worker's number."""
@@ -357,3 +357,6 @@ def make(session: Session, node: Node, *, id: int = 0, owns: bool = True) -> Poi
     pointer._owns = owns
     pointer._spent = ""
     return pointer
+
+
+made_by(make)

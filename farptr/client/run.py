@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,10 +11,11 @@ import numpy as np
 from farptr.client.core import SessionCore
 from farptr.client.pointer import Pointer
 from farptr.client.session import TIMEOUT_S, Session
+from farptr.client.tensor import place
 from farptr.client.workers import Me, Worker
 from farptr.launch.rundir import find
 from farptr.launch.start import Running, check_platform, start
-from farptr.protocol.errors import BadName, UnknownWorker, UsageError
+from farptr.protocol.errors import BadName, UnknownWorker
 from farptr.protocol.names import check_names, numbered, unknown_worker
 from farptr.protocol.values import checked
 from farptr.transport.dealer import Dealer
@@ -62,11 +63,16 @@ class Run:
         elif news.get("role") == "worker" and self._workers.get(news["name"]) == news["lost"]:
             del self._workers[news["name"]]
 
+    def _sort(self, names: Iterable[str]) -> None:
+        """Put the workers in this order; they register in any."""
+        first = {name: self._workers[name] for name in names if name in self._workers}
+        self._workers = first | self._workers
+
     # ------------------------------------------------------------ workers
 
     @property
     def workers(self) -> list[Worker]:
-        """The live workers, in the order in which they were named."""
+        """The live workers, in the order in which they were named (in a run joined by address: as they joined)."""
         return [Worker(self._session, number) for number in self._workers.values()]
 
     def __iter__(self) -> Iterator[Worker]:
@@ -122,7 +128,8 @@ class Run:
     @property
     def pids(self) -> dict[str, int]:
         """Process ids of the live workers, by name."""
-        return {row[1]: row[3] for row in self._session.ask_broker("parties") if row[2] == "worker"}
+        rows = {row[0]: row for row in self._session.ask_broker("parties")}
+        return {name: rows[number][3] for name, number in self._workers.items() if number in rows}
 
     def close(self) -> None:
         """End the run (if it was started here) or leave it. Again does nothing."""
@@ -165,7 +172,7 @@ def up(
     running = start(wanted, name=name, seed=seed, timeout_s=START_TIMEOUT_S)
     try:
         run = _join(running.info.address, sync=sync, timeout=timeout, running=running, name=running.info.name)
-        run._workers = {worker: run._workers[worker] for worker in wanted}
+        run._sort(wanted)
     except BaseException:
         running.close()
         raise
@@ -180,7 +187,7 @@ def _wanted(workers: tuple[Spec, ...]) -> dict[str, str | None]:
         elif isinstance(spec, int) and not isinstance(spec, bool):
             wanted += [(n, None) for n in numbered(spec)]
         else:
-            wanted.append((str(spec), None))
+            wanted.append((spec, None))  # type: ignore[arg-type]  # check_names says what is wrong with it
     names = check_names(n for n, _ in wanted)
     if not names:
         raise BadName("a run needs a worker", hint="fp.up('julie', 'toby')")
@@ -195,8 +202,12 @@ def connect(name: str = "default", *, sync: bool | None = None, timeout: float |
         VersionMismatch: it runs another version of farptr.
     """
     check_platform()
-    address = name if "://" in name else find(name).address
-    return _join(address, sync=sync, timeout=timeout, running=None, name=name)
+    if "://" in name:
+        return _join(name, sync=sync, timeout=timeout, running=None, name=name)
+    info = find(name)
+    run = _join(info.address, sync=sync, timeout=timeout, running=None, name=name)
+    run._sort(info.workers)
+    return run
 
 
 def _join(address: str, *, sync: bool | None, timeout: float | None, running: Running | None, name: str) -> Run:
@@ -212,6 +223,4 @@ def send(value: Any, worker: Worker) -> Pointer:
     """Put an array (anything ``np.asarray`` takes) on a worker; a pointer that owns it there."""
     if isinstance(value, Pointer):
         return value.send(worker)
-    if not isinstance(worker, Worker | Me):
-        raise UsageError(f"{worker!r} is not a worker", hint="fp.send(x, sim['julie'])")
-    return worker.receive(value if isinstance(value, np.ndarray) else checked(value))
+    return place(worker).receive(value if isinstance(value, np.ndarray) else checked(value))  # type: ignore[no-any-return]

@@ -13,9 +13,8 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from farptr.client.core import Answer, Lost, SessionCore
 from farptr.client.graph import Node
@@ -36,8 +35,12 @@ if TYPE_CHECKING:
 TIMEOUT_S = 30.0
 FLUSH_AFTER_S = 0.002
 """A command that nobody waits for leaves at most about this long after it was issued."""
+PARK_AFTER = 25
+"""Ticks of FLUSH_AFTER_S without work, then the timer parks."""
 IDLE_LOOK_S = 0.1
 """How often an idle session looks for handles that died."""
+LOOK_UP_S = 1.0
+"""The longest sleep of somebody who waits for an answer."""
 PROGRESS_TIMEOUT_S = 2.0
 LINES = 1 << 16
 """Commands whose source line is remembered."""
@@ -90,40 +93,57 @@ class Session:
         self.token = object()
         """Stands for this session wherever an id is remembered: ids of two runs have nothing to do with each other."""
         self._connection = connection
-        self._lock = threading.Condition(threading.RLock())
+        self.mutex = threading.RLock()
+        self._lock = threading.Condition(self.mutex)
         self._leader: int | None = None
         self._closed = ""
         self._forked = False
+        self.usable = True
+        """Neither closed nor a forked child's."""
         self._lines: list[tuple[CodeType, int] | None] = [None] * LINES
-        self._dirty = False
+        self._parked = True
+        """The flush timer sleeps until it is told that there is work."""
         self._work = threading.Event()
+        self._seen = 0
+        """Commands that the flush timer has seen."""
         _sessions.add(self)
         if timer:
             threading.Thread(target=_flush_in_time, args=(weakref.ref(self),), daemon=True, name="farptr-flush").start()
 
     # ------------------------------------------------------------ commands
 
-    @contextmanager
-    def command(self) -> Iterator[SessionCore]:
-        """Queue commands on the core: takes the lock, remembers the line, sends what is ready."""
-        with self._lock:
-            self.admit()
-            first = self.core.commands
-            try:
-                yield self.core
-            finally:
-                self.issued(first)
+    def command(self) -> _Command:
+        """``with session.command() as core``: takes the lock, remembers the line, sends what is ready."""
+        return _Command(self)
 
     def admit(self) -> None:
         """Before a command, under the lock: the session is usable, and dead handles are accounted for."""
+        if not self.usable:
+            self._refuse()
+        while self.dead:
+            self.core.drop(self.dead.popleft())
+
+    def _refuse(self) -> NoReturn:
         if self._forked:
             raise WrongProcess(
                 "this session belongs to the parent process", hint="open one of your own: fp.connect() or fp.up()"
             )
-        if self._closed:
-            raise SessionClosed(self._closed, hint="fp.up(…) starts a new run, fp.connect() joins one")
-        while self.dead:
-            self.core.drop(self.dead.popleft())
+        raise SessionClosed(self._closed, hint="fp.up(…) starts a new run, fp.connect() joins one")
+
+    def call_here(self, operation: str, args: tuple[Any, ...], worker: int) -> Node | None:
+        """``SessionCore.call_here`` for a caller two frames up; the path of the operators, kept short."""
+        with self.mutex:
+            if self.sync_mode:
+                return None
+            self.admit()
+            core = self.core
+            node = core.call_here(operation, args, worker)
+            if node is not None:
+                frame = sys._getframe(2)
+                self._lines[core.commands % LINES] = (frame.f_code, frame.f_lasti)
+                if core.batches.ready or self._parked:
+                    self.issued(core.commands)
+            return node
 
     def issued(self, first: int) -> None:
         """After commands, under the lock: remember their line; send what is ready, or see that it leaves soon."""
@@ -136,8 +156,7 @@ class Session:
             self._send_ready()
             if core.congested():
                 self._wait_for(lambda: not core.congested(), self.timeout_s, "for the workers to catch up")
-        if not self._dirty:
-            self._dirty = True
+        if self._parked:
             self._work.set()
 
     def _send_ready(self) -> None:
@@ -190,7 +209,7 @@ class Session:
     def _outcome(self, answer: Answer) -> Answer:
         if answer.status == FAILED:
             report = answer.value
-            self.core.reports = [r for r in self.core.reports if not _same(r, report)]
+            self.core.raised(report)
             raise self.error(report)
         return answer
 
@@ -203,14 +222,13 @@ class Session:
             if patience.spent():
                 self._check_progress(patience, doing)
             if self._leader is not None:
-                self._lock.wait(min(patience.left(), 1.0))
-                continue
-            self._take_in()
-            if done():
-                break
-            if self.core.batches.ready:
+                self._lock.wait(min(patience.left(), LOOK_UP_S))
+            elif self.core.batches.ready:
                 self._send_ready()
-            self._lead(patience.left())
+            else:
+                # The socket was found empty by the last who had the lock: its signal cannot have been missed.
+                # Not for ever: a signal that comes just before the sleep is handled when it ends.
+                self._lead(min(patience.left(), LOOK_UP_S))
         self._lock.notify_all()
 
     def _lead(self, timeout_s: float) -> None:
@@ -317,12 +335,28 @@ class Session:
                 self.core.flush()
                 self._send_ready()
 
+    def flush_if_left(self) -> bool:
+        """For the timer: flush what has been waiting since its last look; whether there is anything to look after."""
+        core = self.core
+        if not (self.dead or core.batches.pending()):
+            return False
+        if core.commands == self._seen:
+            self.flush()
+        self._seen = core.commands
+        return True
+
+    def timer(self, *, parked: bool) -> threading.Event:
+        """For the timer: say whether it parks; the event that ends its sleep."""
+        self._parked = parked
+        return self._work
+
     def close(self, why: str = "this session is closed") -> None:
         """Say goodbye and close the connection; whoever waits gets SessionClosed."""
         with self._lock:
             if self._closed:
                 return
             self._closed = why
+            self.usable = False
             if not self._forked:
                 self.core.leave()
                 self._send_ready_quietly()
@@ -345,8 +379,37 @@ class Session:
         return bool(self._closed)
 
     def in_child(self) -> None:
-        """This is a forked child now: the connection is the parent's."""
+        """This is a forked child now: the connection is the parent's, and so may be whoever held the lock."""
+        self.mutex = threading.RLock()
+        self._lock = threading.Condition(self.mutex)
         self._forked = True
+        self.usable = False
+
+
+class _Command:
+    """The time of queueing commands, under the session's lock. (A generator would cost as much as the commands.)"""
+
+    __slots__ = ("_first", "_session")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> SessionCore:
+        session = self._session
+        session.mutex.acquire()
+        try:
+            session.admit()
+        except BaseException:
+            session.mutex.release()
+            raise
+        self._first = session.core.commands
+        return session.core
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._session.issued(self._first)
+        finally:
+            self._session.mutex.release()
 
 
 class _Patience:
@@ -372,10 +435,6 @@ class _Patience:
         self._deadline = self._next()
 
 
-def _same(a: Report, b: Report) -> bool:
-    return a.command == b.command and a.worker == b.worker and a.hop == b.hop
-
-
 def _calling_line() -> tuple[CodeType, int] | None:
     """The innermost frame that is not farptr's own, as (code, instruction): its line number is looked up if asked."""
     frame = sys._getframe(2)
@@ -386,7 +445,7 @@ def _calling_line() -> tuple[CodeType, int] | None:
     return None
 
 
-_OWN = ("farptr.", "contextlib")
+_OWN = "farptr."
 
 
 def _lines_up_to(code: CodeType, at: int) -> Iterator[tuple[int, int]]:
@@ -396,23 +455,26 @@ def _lines_up_to(code: CodeType, at: int) -> Iterator[tuple[int, int]]:
 
 
 def _flush_in_time(session: weakref.ref[Session]) -> None:
-    """Thread: commands that nobody waits for leave within FLUSH_AFTER_S, dead handles are noticed while idle."""
+    """Thread: what nobody waits for leaves within some FLUSH_AFTER_S; dead handles are noticed while idle.
+
+    It ticks while there is work and parks when there was none for a while: waking it costs a context switch.
+    """
+    quiet = PARK_AFTER
     while True:
         me = session()
-        if me is None or me.closed or me._forked:
+        if me is None or not me.usable:
             return
-        work = me._work
+        if me.flush_if_left():
+            quiet = 0
+        work, parks = me.timer(parked=quiet >= PARK_AFTER), quiet >= PARK_AFTER
         del me
-        busy = work.wait(IDLE_LOOK_S)
-        if busy:
-            work.clear()
+        if parks:
+            if work.wait(IDLE_LOOK_S):
+                work.clear()
+                quiet = 0
+        else:
             time.sleep(FLUSH_AFTER_S)
-        me = session()
-        if me is None or me.closed:
-            return
-        me._dirty = False
-        if busy or me.dead:
-            me.flush()
+            quiet += 1
 
 
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()

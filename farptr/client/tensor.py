@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from farptr.protocol.errors import UsageError
+
 if TYPE_CHECKING:
     from farptr.client.pointer import Pointer
     from farptr.client.session import Session
@@ -35,12 +37,19 @@ class tensor(np.ndarray[Any, Any]):  # noqa: N801  # NumPy prints an ndarray sub
         pointers own it. With ``garbage_collect_data=False`` the pointer does not own: the object stays there until
         it is removed on purpose (``p.free()``, ``worker.clear_objects()``). Sent to ``me`` it is itself.
         """
-        return worker.receive(self, garbage_collect_data=garbage_collect_data)
+        return place(worker).receive(self, garbage_collect_data=garbage_collect_data)  # type: ignore[no-any-return]
 
     @property
     def id(self) -> int | None:
         """The id under which it was sent or fetched, None before that."""
         return self._home[1] if self._home else None
+
+
+def place(where: Any) -> Any:
+    """The worker (or ``me``) itself; raises UsageError for anything else."""
+    if not hasattr(where, "receive"):
+        raise UsageError(f"{where!r} is not a worker", hint="sim['julie'] is the worker called julie")
+    return where
 
 
 def arrived(array: np.ndarray[Any, Any], session: Session, id: int) -> tensor:

@@ -118,6 +118,10 @@ class Worker:
         """What the worker holds, by id (the same as ``_objects``)."""
         return self._objects
 
+    def count(self) -> int:
+        """How many objects the worker holds, once everything that was issued is done."""
+        return int(self._list("count").value)
+
     def _list(self, what: str) -> Answer:
         session = self._session
         with session.command() as core:
@@ -174,6 +178,8 @@ class Worker:
 
     def take(self, pointer: Pointer) -> Pointer:
         """Have an object moved here."""
+        if pointer._session is not self._session:
+            raise UsageError(f"{self.name} belongs to another run", hint="get() the data and send it there")
         pointer.move_to(self.number)
         return pointer
 

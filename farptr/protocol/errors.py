@@ -330,7 +330,8 @@ _ORIGINALS: dict[str, type[Exception]] = {
     )
 }  # fmt: skip
 # NumPy's own classes have these bases; naming them by base keeps this module free of numpy.
-_ORIGINALS |= {"AxisError": IndexError, "LinAlgError": ValueError, "UFuncTypeError": TypeError}
+_ORIGINALS |= {"AxisError": type("AxisError", (ValueError, IndexError), {}), "LinAlgError": ValueError}
+_ORIGINALS |= {"UFuncTypeError": TypeError}
 _ORIGINALS |= {"_UFuncNoLoopError": TypeError, "_UFuncOutputCastingError": TypeError}
 _ORIGINALS |= {"_UFuncInputCastingError": TypeError, "_UFuncBinaryResolutionError": TypeError}
 _ORIGINALS |= {"DTypePromotionError": TypeError, "_ArrayMemoryError": MemoryError}

@@ -23,21 +23,21 @@ from typing import Any
 UFUNCS: dict[str, int] = dict.fromkeys(
     """
     absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and bitwise_or bitwise_xor cbrt
-    ceil conjugate copysign cos cosh deg2rad degrees equal exp exp2 expm1 fabs float_power floor floor_divide
+    ceil conjugate copysign cos cosh deg2rad degrees divide equal exp exp2 expm1 fabs float_power floor floor_divide
     fmax fmin fmod gcd greater greater_equal heaviside hypot invert isfinite isinf isnan isnat lcm ldexp
     left_shift less less_equal log log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or
     logical_xor matmul maximum minimum multiply negative nextafter not_equal positive power rad2deg radians
     reciprocal remainder right_shift rint sign signbit sin sinh spacing sqrt square subtract tan tanh
-    true_divide trunc
+    trunc vecdot
     """.split(),
     1,
 ) | {"divmod": 2, "modf": 2, "frexp": 2}
-"""Ufunc name to its number of results."""
+"""Ufunc name to its number of results; a worker refuses what its NumPy lacks."""
 
 UFUNC_METHODS = ("reduce", "accumulate", "outer", "reduceat")
 
 OPERATORS = {
-    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide", "floordiv": "floor_divide",
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "floordiv": "floor_divide",
     "mod": "remainder", "pow": "power", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or",
     "xor": "bitwise_xor", "lshift": "left_shift", "rshift": "right_shift", "divmod": "divmod",
 }  # fmt: skip
@@ -61,7 +61,7 @@ ATTRIBUTES = ("T", "real", "imag", "mT")
 
 FUNCTIONS = tuple(
     """
-    all allclose amax amin any append apply_over_axes arange argmax argmin argpartition argsort argwhere
+    all allclose amax amin any append arange argmax argmin argpartition argsort argwhere
     around array_equal array_equiv array_split asarray atleast_1d atleast_2d atleast_3d average bincount block
     broadcast_arrays broadcast_to clip column_stack compress concatenate convolve copy corrcoef correlate
     count_nonzero cov cross cumprod cumsum cumulative_prod cumulative_sum delete diag diagflat diagonal diff
@@ -73,12 +73,12 @@ FUNCTIONS = tuple(
     polyfit polyval prod ptp quantile ravel real_if_close repeat reshape resize roll rollaxis rot90 round
     searchsorted select setdiff1d setxor1d sinc sort split squeeze stack std sum swapaxes take take_along_axis
     tensordot tile trace transpose trapezoid tri tril triu trim_zeros union1d unique unpackbits unstack unwrap
-    vander var vdot vecdot vsplit vstack where zeros zeros_like concat astype linalg.cholesky linalg.cond
+    vander var vdot vsplit vstack where zeros zeros_like concat astype linalg.cholesky linalg.cond
     linalg.det linalg.eig linalg.eigh linalg.eigvals linalg.eigvalsh linalg.inv linalg.lstsq
     linalg.matrix_power linalg.matrix_rank linalg.multi_dot linalg.norm linalg.pinv linalg.qr linalg.slogdet
-    linalg.solve linalg.svd linalg.svdvals linalg.tensorsolve fft.fft fft.fft2 fft.fftfreq fft.fftn
+    linalg.solve linalg.svd linalg.svdvals linalg.tensorsolve fft.fft fft.fft2 fft.fftn
     fft.fftshift fft.hfft fft.ifft fft.ifft2 fft.ifftn fft.ifftshift fft.ihfft fft.irfft fft.irfft2 fft.irfftn
-    fft.rfft fft.rfft2 fft.rfftfreq fft.rfftn
+    fft.rfft fft.rfft2 fft.rfftn
     """.split()
 )
 """NumPy functions by their name below ``numpy``; those that a NumPy version lacks are refused by the worker."""
@@ -123,7 +123,17 @@ def _qr(args: Arguments, kwargs: Keywords) -> int:
 
 
 def _average(args: Arguments, kwargs: Keywords) -> int:
-    return 2 if kwargs.get("returned") else 1
+    return 2 if kwargs.get("returned", args[3] if len(args) > 3 else False) else 1
+
+
+def _gradient(args: Arguments, kwargs: Keywords) -> int:
+    axis = kwargs["axis"]  # without one the pointer asks for the number of dimensions
+    return len(axis) if isinstance(axis, tuple | list) else 1
+
+
+def _if(flag: str, count: int) -> Callable[[Arguments, Keywords], int]:
+    """For a keyword that asks for more results than the usual one."""
+    return lambda args, kwargs: count if kwargs.get(flag) else 1
 
 
 def _histogram(args: Arguments, kwargs: Keywords) -> int:
@@ -139,13 +149,16 @@ ARITY: dict[str, int | Callable[[Arguments, Keywords], int]] = {
     "atleast_1d": _many_if_several, "atleast_2d": _many_if_several, "atleast_3d": _many_if_several,
     "broadcast_arrays": _operands, "meshgrid": _operands, "unique": _unique, "histogram": _histogram,
     "average": _average, "linalg.svd": _svd, "linalg.qr": _qr, "linalg.eig": 2, "linalg.eigh": 2,
-    "linalg.slogdet": 2, "linalg.lstsq": 4,
+    "linalg.slogdet": 2, "linalg.lstsq": 4, "gradient": _gradient, "intersect1d": _if("return_indices", 3),
+    "linspace": _if("retstep", 2),
 }  # fmt: skip
 """Functions that give several arrays, and how many: known from the call alone, never from the data."""
 
 BY_DIMENSIONS = ("nonzero", ".nonzero", "gradient", "where")
 """One result for each dimension of the data; the pointer asks for ``ndim`` first."""
-TUPLES = frozenset({"array_split", "split", "hsplit", "vsplit", "dsplit", "broadcast_arrays", "meshgrid", "nonzero"})
+TUPLES = frozenset(
+    {"array_split", "split", "hsplit", "vsplit", "dsplit", "broadcast_arrays", "meshgrid", "nonzero", "unstack"}
+)
 """Functions whose result is a tuple of pointers even when there is one."""
 
 QUESTIONS = ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "len", "item", "strides")

@@ -9,6 +9,7 @@ import contextlib
 import os
 import select
 import socket
+import weakref
 from typing import Any
 
 import zmq
@@ -25,9 +26,10 @@ from farptr.protocol.errors import (
     RuntimeDirectory,
     VersionMismatch,
 )  # fmt: skip
-from farptr.protocol.header import VERSION, Header, Kind, decode, encode, version_of
+from farptr.protocol.header import VERSION, Header, Kind, decode, encode, split, version_of
 
 HELLO_TIMEOUT_S = 10.0
+LAST_WORDS_LINGER_MS = 200
 IPC_PATH_LIMIT = 107
 """Bytes of a Unix socket's path (sockaddr_un, less the final NUL)."""
 
@@ -50,9 +52,16 @@ class Dealer:
         self._poll = select.poll()
         self.over = False
         """The broker's process is gone, or what ``watch`` watches."""
+        # A connection that is dropped, perhaps in a cycle, must not leave its end to ZeroMQ: a context that is collected
+        # before its socket waits for that for ever. The process's own end needs none of this.
+        self._last_words: list[bytes] = []
+        self._fds = [self._woken, self._wake]
+        self._end = weakref.finalize(self, _end, os.getpid(), self._context, self._socket, self._fds, self._last_words)
+        self._end.atexit = False
         try:
             self._socket.connect(self.address)
             self.welcome = self._say_hello(hello, timeout_s)
+            self._last_words.append(encode(bye(self.welcome)))
             self._watch_broker()
         except BaseException:
             self.close()
@@ -66,7 +75,7 @@ class Dealer:
                 f"nothing answers at {self.address} (waited {timeout_s:g} s)",
                 hint="`farptr ps` lists the runs; `farptr up julie toby` starts one",
             )
-        raw, *rest = self._socket.recv_multipart()
+        raw = self._socket.recv_multipart()[0]
         version = version_of(raw)
         if version != VERSION:
             raise VersionMismatch(
@@ -74,7 +83,8 @@ class Dealer:
                 f" (farptr {farptr.__version__})",
                 hint="install the same farptr on both sides",
             )
-        answer = bodies.loads_as(dict, rest[0])
+        raw, body = split(raw)
+        answer = bodies.loads_as(dict, body)
         if decode(raw).kind == Kind.REFUSED:
             raise refusal(answer)
         return answer  # type: ignore[no-any-return]
@@ -90,6 +100,7 @@ class Dealer:
         except OSError:
             self.over = True
             return
+        self._fds.append(self._broker_fd)
         self.watch(self._broker_fd)
 
     def watch(self, fd: int) -> None:
@@ -103,26 +114,23 @@ class Dealer:
         """Queue one envelope; buffers are copied before this returns."""
         header, body, buffers = envelope
         send = self._socket.send
-        send(encode(header), zmq.SNDMORE)
         if not buffers:
-            send(body)
+            send(encode(header) + body)
             return
-        send(body, zmq.SNDMORE)
+        send(encode(header) + body, zmq.SNDMORE)
         for buffer in buffers[:-1]:
             send(buffer, zmq.SNDMORE)
         send(buffers[-1])
 
     def receive(self) -> Envelope | None:
         """The next envelope, None when there is none now; raises ProtocolError for what is no envelope."""
-        try:
-            raw = self._socket.recv(zmq.NOBLOCK)
-        except zmq.Again:
+        if not self.readable():  # asking costs a third of the exception that finds out
             return None
-        body, buffers = b"", []
-        if self._socket.getsockopt(zmq.RCVMORE):
-            body = self._socket.recv()
+        frame = self._socket.recv()
+        buffers = []
         while self._socket.getsockopt(zmq.RCVMORE):
             buffers.append(self._socket.recv(copy=False).buffer)
+        raw, body = split(frame)
         header = decode(raw)
         if header.body_bytes != len(body) or header.buffers != len(buffers):
             raise ProtocolError("an envelope from the broker whose header does not match its frames")
@@ -159,13 +167,30 @@ class Dealer:
 
     def close(self, linger_s: float = 0.0) -> None:
         """Close the connection; what is queued has ``linger_s`` to leave."""
-        if self._socket.closed:
-            return
-        self._socket.close(linger=int(linger_s * 1000))
-        self._context.term()
-        for fd in (self._woken, self._wake, self._broker_fd):
-            if fd is not None:
-                os.close(fd)
+        if not self._socket.closed:
+            self._socket.setsockopt(zmq.LINGER, int(linger_s * 1000))
+        self._last_words.clear()
+        self._end()
+
+
+def _end(
+    owner: int, context: zmq.Context[Any], connection: zmq.Socket[bytes], fds: list[int], last_words: list[bytes]
+) -> None:
+    if os.getpid() != owner:  # a forked child: the threads that would do this are its parent's
+        return
+    if last_words:
+        connection.setsockopt(zmq.LINGER, LAST_WORDS_LINGER_MS)
+        for words in last_words:
+            connection.send(words)
+    connection.close()
+    context.term()
+    for fd in fds:
+        os.close(fd)
+
+
+def bye(welcome: dict[str, Any]) -> Header:
+    """What a party says when it leaves."""
+    return Header(Kind.BYE, epoch=welcome["epoch"], root=welcome["number"])
 
 
 def refusal(answer: dict[str, Any]) -> FarptrError:

@@ -12,7 +12,7 @@ Laws
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from farptr.protocol import body as bodies
@@ -56,10 +56,11 @@ from farptr.protocol.names import did_you_mean
 from farptr.worker import execute
 from farptr.worker.listing import row_of
 from farptr.worker.outbox import Outbox
-from farptr.worker.store import Failure, Pointer, Store, Value
+from farptr.worker.store import Entry, Failure, Pointer, Store, Value
 
 Command = tuple[Any, ...]
 MAX_TRACE_CHARACTERS = 4000
+_NO_KEYWORDS: dict[str, Any] = {}
 
 
 class WorkerCore:
@@ -107,6 +108,8 @@ class WorkerCore:
             for target, count in names_of(header.refs):
                 self.store.receive(target, count)
             self._batch(body)
+            for name, exports in names_of(header.releases):
+                self.store.free(name, exports)
         self._buffers = ()
         return self._out.end(self.store.end_turn())
 
@@ -167,9 +170,12 @@ class WorkerCore:
 
     def _push(self, command: Command) -> None:
         _, _, name, exports, keep, wire = command
+        if wire is None:
+            self.store.export(name)
+            return
         value = self._decoded(wire)
-        if exports or keep != KEEP_NOT or self._lives(name):
-            self.store.put(name, value, exports, self._order(command), keep)
+        if exports is not None or self._lives(name):
+            self.store.put(name, value, exports or 0, self._order(command), keep)
 
     def _lives(self, name: int) -> bool:
         try:
@@ -181,11 +187,30 @@ class WorkerCore:
     # ------------------------------------------------------------ operations
 
     def _call(self, command: Command) -> None:
+        if not self._call_simply(command):
+            self._call_anyhow(command)
+
+    def _call_simply(self, command: Command) -> bool:
+        """The common case by the shortest way: one result, of data that is here and plain numbers."""
+        number, _, result, operation, args, kwargs = command
+        if kwargs or type(result) is not int:
+            return False
+        found = []
+        for wire in args:
+            value = self.store.data(wire) if type(wire) is int else wire[1] if wire[0] == "L" else None
+            if value is None:
+                return False
+            found.append(value)
+        (made,) = execute.run(operation, found, _NO_KEYWORDS, 1)
+        self.store.create(result, made, (self._root, number, self._hop, 0))
+        return True
+
+    def _call_anyhow(self, command: Command) -> None:
         _, _, results, operation, args, kwargs = command
         names = [name for wire in args for name in values.names_in(wire)]
         if kwargs:
             names += [name for wire in kwargs.values() for name in values.names_in(wire)]
-        here = {name: self.store.value(name) for name in names}
+        here = self._levelled({name: self.store.value(name) for name in names})
         failure = next((v for v in here.values() if type(v) is Failure), None)
         if failure is not None:
             self._inherit(command, failure, here[names[0]])
@@ -195,6 +220,18 @@ class WorkerCore:
             found = [values.decode_argument(wire, here.__getitem__, self._buffers) for wire in args]
             named = {k: values.decode_argument(w, here.__getitem__, self._buffers) for k, w in (kwargs or {}).items()}
             self._store(command, execute.run(operation, found, named, _count(results)))
+
+    def _levelled(self, here: dict[int, Value]) -> dict[int, Value]:
+        """Operands of different depth on this worker: pointers to this worker are followed until all are alike."""
+        for _ in range(HOP_LIMIT):
+            places = {worker_of(v.target) if type(v) is Pointer else None for v in here.values()}
+            if len(places) < 2 or self.number not in places or any(type(v) is Failure for v in here.values()):
+                break
+            here = {
+                name: self.store.value(v.target) if type(v) is Pointer and worker_of(v.target) == self.number else v
+                for name, v in here.items()
+            }
+        return here
 
     def _store(self, command: Command, found: list[Any]) -> None:
         results = command[2]
@@ -275,7 +312,10 @@ class WorkerCore:
         elif isinstance(value, Failure):
             self._out.reply((number, FAILED, tuple(value.report)))
         else:
-            self._out.reply((number, PLAIN, execute.ask(value, question)))
+            answer = execute.ask(value, question)
+            if question == "item":
+                self._out.moved(value)
+            self._out.reply((number, PLAIN, answer))
 
     # ------------------------------------------------------------ places
 
@@ -284,41 +324,37 @@ class WorkerCore:
         there = worker_of(new)
         try:
             entry = self.store.entry(name)
-        except ObjectGone as error:
-            self._put_at(there, command, new, Failure(self._failure(command, error)), owned, KEEP_NOT)
+        except ObjectGone:
+            # The client has counted an export of the new name, and something may live under it.
+            self._out.command(there, (command[0], PUSH, new, 1, KEEP_NOT, None))
             raise
         keep, value = entry.keep, entry.value
         if keep == KEEP_OWN:
-            self._put_at(there, command, new, value, owned, KEEP_NOT if owned else KEEP_SENT)
+            self._put_at(there, command, new, value, 1, KEEP_NOT if owned else KEEP_SENT)
             return
-        # Somebody may hold the old name: it becomes a pointer to the new one, which is one reference more.
-        stub = self.store.exported(entry)
-        self._put_at(there, command, new, value, owned + stub, keep, [new] if stub else [])
-        if stub:
-            self.store.receive(new)
-            entry.keep = KEEP_NOT
-            self.store.replace(entry, Pointer(new))
-        else:
-            self.store.remove(entry)
+        self._put_at(there, command, new, value, 1, keep)
+        # Somebody may hold the old name: it becomes a pointer to the new one; the reference came with the header.
+        entry.keep = KEEP_NOT
+        self.store.replace(entry, Pointer(new))
+        self._free_unless_held(entry, name)
 
-    def _put_at(
-        self,
-        there: int,
-        command: Command,
-        name: int,
-        value: Value,
-        exports: int,
-        keep: int,
-        creates: Sequence[int] = (),
-    ) -> None:
-        """Store a value at a worker; ``creates`` are references to it that this worker will hold."""
+    def _free_unless_held(self, entry: Entry, name: int) -> None:
+        """An object that was never exported has no rows, so no FREE would come; others may hold it all the same, by a
+
+        pointer that a client sent on. A reference that comes and goes makes the broker look.
+        """
+        if not self.store.exported(entry):
+            self.store.export(name)
+            self.store.receive(name)
+            self._out.claim(name)
+
+    def _put_at(self, there: int, command: Command, name: int, value: Value, exports: int | None, keep: int) -> None:
+        """Store a value at a worker; with None for exports, only where the name lives."""
         if there != self.number:
             wire = self._encoded(value, there)
-            self._out.command(there, (command[0], PUSH, name, exports, keep, wire), creates=creates)
-            return
-        for new in creates:
-            self._out.claim(new)
-        self.store.put(name, value, exports, self._order(command), keep)
+            self._out.command(there, (command[0], PUSH, name, exports, keep, wire))
+        else:
+            self.store.put(name, value, exports or 0, self._order(command), keep)
 
     def _pull_here(self, command: Command) -> None:
         number, _, name = command
@@ -341,7 +377,7 @@ class WorkerCore:
         name = command[2]
         far = self.store.entry(target)
         value = far.value
-        if value == Pointer(name):
+        if type(value) is Pointer and value.target == name:
             return
         near = self.store.entry(name)
         if far.keep == KEEP_OWN:
@@ -355,15 +391,11 @@ class WorkerCore:
 
     def _pull(self, command: Command) -> None:
         _, _, name, new = command
-        try:
-            entry = self.store.entry(name)
-        except ObjectGone as error:
-            self._put_at(worker_of(new), command, new, Failure(self._failure(command, error)), 0, KEEP_NOT)
-            raise
+        entry = self.store.entry(name)
         value = entry.value
         if type(value) is Pointer and value.target == new:
             return
-        self._put_at(worker_of(new), command, new, value, 0, KEEP_NOT)
+        self._put_at(worker_of(new), command, new, value, None, KEEP_NOT)
         if entry.keep != KEEP_OWN:
             # The reference that this pointer needs came with the PULL's header.
             self.store.replace(entry, Pointer(new))
@@ -392,8 +424,8 @@ class WorkerCore:
         _, _, name, keep = command
         entry = self.store.entry(name)
         entry.keep = KEEP_SENT if keep else KEEP_NOT
-        if not keep and not self.store.exported(entry):
-            self.store.remove(entry)
+        if not keep:
+            self._free_unless_held(entry, name)
 
     def _clear(self, command: Command) -> None:
         for _, entry in self.store.listing():

@@ -55,7 +55,9 @@ def _in_place_ufunc(ufunc: Any) -> Callable[..., Any]:
 def _build() -> dict[str, Callable[..., Any]]:
     known: dict[str, Callable[..., Any]] = {"[]": operator.getitem, "=[]": operator.setitem}
     for name in table.UFUNCS:
-        ufunc = getattr(np, name)
+        ufunc = getattr(np, name, None)
+        if ufunc is None:  # younger than this NumPy
+            continue
         known[name] = ufunc
         known[f"={name}"] = _in_place_ufunc(ufunc)
         for method in table.UFUNC_METHODS:

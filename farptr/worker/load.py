@@ -11,6 +11,7 @@ import numpy as np
 from farptr.protocol.errors import LoadFailed, UnsupportedValue
 from farptr.protocol.values import checked
 
+_ZIP, _NPY, _PICKLE = (b"PK\x03\x04", b"PK\x05\x06"), b"\x93NUMPY", b"\x80"
 _HINT = "np.savez(FILE, x=…, y=…) writes such a file"
 
 
@@ -21,6 +22,7 @@ def load_arrays(path: Path) -> dict[str, Any]:
         LoadFailed: the file is missing, broken, holds pickled content or a dtype that cannot travel.
     """
     try:
+        _check_kind(path)
         found = np.load(path, allow_pickle=False)
         if isinstance(found, np.ndarray):
             return {path.stem: checked(found)}
@@ -37,3 +39,11 @@ def load_arrays(path: Path) -> dict[str, Any]:
                 f"{path} holds pickled content, which is code: it is not loaded", hint="save plain arrays with np.savez"
             ) from None
         raise LoadFailed(f"{path} is no readable .npz or .npy file: {text}", hint=_HINT) from None
+
+
+def _check_kind(path: Path) -> None:
+    # np.load takes whatever it does not know for a pickle, and says so; that would be a misleading message.
+    with path.open("rb") as file:
+        head = file.read(len(_NPY))
+    if not head.startswith((*_ZIP, _NPY, _PICKLE)):
+        raise ValueError("it is neither")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ from farptr.transport.dealer import Dealer, refusal
 from farptr.worker.core import WorkerCore
 from farptr.worker.load import load_arrays
 
-IDLE_S = 3600.0
+log = logging.getLogger("farptr.worker")
+
+IDLE_S = 1.0
+"""An idle worker looks around this often: a signal that comes just before a wait does not end it."""
 
 
 class _Stop(Exception):
@@ -64,6 +68,8 @@ def _loop(dealer: Dealer, arrays: dict[str, Any], lifeline: int | None) -> None:
     core = WorkerCore(number=welcome["number"], epoch=welcome["epoch"], ids=IdBlock(welcome["seed"], welcome["block"]))
     core.names.update({row[0]: row[1] for row in welcome["roster"]})
     core.load(arrays)
+    own = f", own data: {', '.join(sorted(arrays))}" if arrays else ""
+    log.info("joined run %s as party %d%s", welcome["run"], welcome["number"], own)
     if lifeline is not None:
         dealer.watch(lifeline)
     asked = False

@@ -2,6 +2,7 @@
 
 Laws
     An id is in the store once. It may be known under several generations: each is a name of the same object.
+    A value replaced under a name that lives keeps its place in listings; a new name takes a new place.
     An object goes when FREE has come for every generation with the export count that stands here, unless it is kept.
     ``held`` counts, for each object that stored pointers name, how many do and how many references came; when none
     does at the end of a turn, all that came are released.
@@ -83,6 +84,24 @@ class Store:
             raise ObjectGone(f"object {id_of(name)} is gone", hint="its last owner released, fetched or removed it")
         return entry.value  # type: ignore[no-any-return]
 
+    def data(self, name: int) -> np.ndarray[Any, Any] | None:
+        """The array under a name, None when there is anything else or nothing."""
+        entry = self._by_name.get(name)
+        value = None if entry is None else entry.value
+        return value if type(value) is np.ndarray else None
+
+    def create(self, name: int, value: np.ndarray[Any, Any], order: Order) -> None:
+        """``put`` for an array under a name that was drawn for it: nothing can be there, and it is exported once."""
+        id = id_of(name)
+        if id in self.entries:  # somebody draws no names of its own: treat it as what it is
+            self.put(name, value, 1, order)
+            return
+        entry = Entry(order)
+        entry.value = value
+        entry.names.append(name)
+        self.entries[id] = self._by_name[name] = entry
+        self._exports[name] = 1
+
     def entry(self, name: int) -> Entry:
         """The entry under a name; raises ObjectGone."""
         self.value(name)
@@ -95,6 +114,8 @@ class Store:
         if entry is None:
             entry = self.entries[id] = Entry(order)
         if name not in self._by_name:
+            # Whether an older name of this id is still here is a matter of timing: a new name takes a place of its own.
+            entry.order = order
             self._by_name[name] = entry
             entry.names.append(name)
             self._exports[name] = exports
@@ -132,8 +153,9 @@ class Store:
     # ------------------------------------------------------------ lifetimes
 
     def export(self, name: int) -> None:
-        """The owner hands a reference out."""
-        self._exports[name] += 1
+        """The owner hands a reference out; one to an object that is gone is a reference like any other."""
+        if name in self._exports:
+            self._exports[name] += 1
 
     def exported(self, entry: Entry) -> bool:
         """Whether anybody may hold a reference to it."""

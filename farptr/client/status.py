@@ -1,0 +1,110 @@
+"""The processes of a run: what each is, what it does, and what it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import psutil  # type: ignore[import-untyped, unused-ignore] # whether or not its stubs are there
+
+from farptr.client.run import connect
+from farptr.launch.processes import is_stopped
+from farptr.protocol.errors import DeadlineExceeded, FarptrError
+from farptr.protocol.names import BROKER
+
+if TYPE_CHECKING:
+    from farptr.client.run import Run
+    from farptr.launch.spec import RunInfo
+
+PATIENCE_S = 1.0
+"""A look at a run that is busy takes no longer than about this, for all workers together."""
+SUPERVISOR = "supervisor"
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of a run."""
+
+    name: str
+    role: str
+    pid: int
+    state: str = ""
+    """``idle``, ``busy (3 to do)``, ``up``, ``stopped`` or ``gone``."""
+    objects: int | None = None
+    """In the store of a worker; None where nobody could tell."""
+    uptime_s: float | None = None
+    memory_bytes: int | None = None
+    """Resident memory; pages that several processes share count for each."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """One run and its processes."""
+
+    name: str
+    address: str
+    processes: tuple[Process, ...]
+    trouble: str = ""
+    """Why the broker could not be asked, if so; the processes are then those of the run's description."""
+
+
+def status(info: RunInfo) -> Status:
+    """What a run's processes do now. Does not raise for a run that is unwell: that is what one wants to see."""
+    own = [Process(BROKER, BROKER, info.broker_pid, "up")]
+    if info.supervisor_pid != info.broker_pid:
+        own.append(Process(SUPERVISOR, SUPERVISOR, info.supervisor_pid, "up"))
+    trouble = ""
+    try:
+        others = _asked(info)
+    except FarptrError as error:
+        trouble = error.message
+        others = [Process(name, "worker", pid, "?") for name, pid in info.workers.items()]
+    named = list(info.workers)
+    workers = [process for process in others if process.role == "worker"]
+    workers.sort(key=lambda process: named.index(process.name) if process.name in named else len(named))
+    clients = [process for process in others if process.role != "worker"]
+    return Status(info.name, info.address, tuple(map(_measured, [*workers, *own, *clients])), trouble)
+
+
+def _asked(info: RunInfo) -> list[Process]:
+    if is_stopped(info.broker_pid):
+        raise DeadlineExceeded("its broker is stopped (kill -CONT continues it)")
+    with connect(info.address, timeout=PATIENCE_S) as run:
+        me = run._session.core.number
+        queues = run._session.ask_broker("progress")["queues"]
+        parties = [row for row in run._session.ask_broker("parties") if row[0] != me]
+        counts = _counts(run, [name for _, name, role, _, _ in parties if role == "worker"])
+    return [Process(name, role, pid, _doing(name, role, queues), counts.get(name)) for _, name, role, pid, _ in parties]
+
+
+def _counts(run: Run, workers: Iterable[str]) -> dict[str, int]:
+    """How many objects each holds, as far as can be told: nobody can before the run is settled."""
+    counts: dict[str, int] = {}
+    for name in workers:
+        try:
+            counts[name] = run[name].count()
+        except DeadlineExceeded:
+            return counts
+        except FarptrError:
+            continue  # it went meanwhile
+    return counts
+
+
+def _doing(name: str, role: str, queues: dict[str, int]) -> str:
+    if role != "worker":
+        return "up"
+    return f"busy ({queues[name]} to do)" if name in queues else "idle"
+
+
+def _measured(process: Process) -> Process:
+    try:
+        system = psutil.Process(process.pid)
+        with system.oneshot():
+            uptime_s = max(0.0, time.time() - system.create_time())
+            memory_bytes = int(system.memory_info().rss)
+    except psutil.Error:
+        return replace(process, state="gone")
+    state = "stopped" if is_stopped(process.pid) else process.state
+    return replace(process, state=state, uptime_s=uptime_s, memory_bytes=memory_bytes)
