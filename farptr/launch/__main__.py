@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import logging
 import os
 import sys
 import warnings
@@ -75,6 +76,8 @@ def _log_to(rundir: RunDir) -> None:
     for target in (1, 2):
         os.dup2(log_fd, target)
     os.close(log_fd)
+    # The children have this too: each writes to its own descriptor 2.
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
 
 
 if __name__ == "__main__":

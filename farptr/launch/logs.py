@@ -22,7 +22,7 @@ def tail(directory: Path, names: Iterable[str] | None = None, lines: int = 10) -
         lines: how many at most, of each.
     """
     found: list[tuple[str, str]] = []
-    for name in _known(directory) if names is None else names:
+    for name in known(directory) if names is None else names:
         log = _Log.open(directory, name)
         if log is not None:
             log.skip_to_last(lines)
@@ -54,7 +54,7 @@ def follow(
     try:
         while True:
             over = stop() or not directory.is_dir()  # asked before the last look, so that nothing is missed
-            for name in _known(directory) if wanted is None else wanted:
+            for name in known(directory) if wanted is None else wanted:
                 _open_new(logs, directory, name, skip)
             skip = None
             for name, log in logs.items():
@@ -69,7 +69,8 @@ def follow(
             log.file.close()
 
 
-def _known(directory: Path) -> list[str]:
+def known(directory: Path) -> list[str]:
+    """Who has a log, sorted by name."""
     return sorted(path.stem for path in (directory / "logs").glob("*.log"))
 
 

@@ -22,7 +22,7 @@ from farptr.launch import locks
 from farptr.launch.base import VARIABLE, check_private, existing_bases, make_base
 from farptr.launch.spec import RunInfo, decode, encode
 from farptr.protocol.errors import BadName, NoRun, RunExists, RuntimeDirectory
-from farptr.protocol.names import check_name
+from farptr.protocol.names import check_name, did_you_mean
 
 __all__ = ["RunDir", "RunInfo", "claim", "clear", "find", "is_live", "list_runs"]
 
@@ -97,13 +97,14 @@ def claim(name: str | None, *, base: str | Path | None = None) -> RunDir:
 def find(name: str, *, base: str | Path | None = None) -> RunInfo:
     """The run of that name, if it lives and has started; raises NoRun otherwise, BadName, RuntimeDirectory."""
     check_name(name, "run")
-    hint = "`farptr up julie toby` starts one"
     for folder in existing_bases(base):
         if locks.is_held(folder / f"{name}.lock"):
             info = _read(folder / name)
             if info is None:
                 raise NoRun(f"run {name!r} is only starting or ending", hint="try again in a moment")
             return info
+    others = [info.name for info in list_runs(base=base) if not _PRIVATE.fullmatch(info.name)]
+    hint = did_you_mean(name, others) if others else "`farptr up julie toby` starts one"
     raise NoRun(f"no run called {name!r}", hint=hint)
 
 

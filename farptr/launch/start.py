@@ -122,6 +122,11 @@ class Running:
         if self._end is not None and self._end.detach() is not None:
             self._supervised.end(timeout_s)
 
+    @property
+    def exit_code(self) -> int | None:
+        """Of the supervisor, once the run is closed: 0 when it was told to end, else its broker or itself was lost."""
+        return self._supervised.process.returncode
+
     def __enter__(self) -> Self:
         return self
 

@@ -33,7 +33,7 @@ def stop(name: str, timeout_s: float = 5.0, *, base: str | Path | None = None) -
         return
     if not _supervisor_lives(info) and _exists(info.supervisor_pid):
         raise DeadlineExceeded(f"run {name!r} holds its lock, but its supervisor's pid is another process's by now")
-    if not processes.kill_session(info.supervisor_pid, _KILL_PATIENCE_S) or is_live(info):
+    if not _kill(info) or is_live(info):
         raise DeadlineExceeded(f"run {name!r} does not end (supervisor pid {info.supervisor_pid})")
     clear(info.directory)
 
@@ -45,6 +45,14 @@ def _ends_by_itself(info: RunInfo, timeout_s: float) -> bool:
         with contextlib.suppress(ProcessLookupError):
             os.kill(info.supervisor_pid, signal.SIGTERM)
     return processes.wait_until(lambda: _is_gone(info) and not info.directory.exists(), timeout_s)
+
+
+def _kill(info: RunInfo) -> bool:
+    if info.supervisor_pid != info.broker_pid:
+        return processes.kill_session(info.supervisor_pid, _KILL_PATIENCE_S)
+    with contextlib.suppress(ProcessLookupError):  # a broker on its own, in a session that is its user's
+        os.kill(info.broker_pid, signal.SIGKILL)
+    return processes.wait_until(lambda: _is_gone(info), _KILL_PATIENCE_S)
 
 
 def _is_gone(info: RunInfo) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import os
 import selectors
 import signal
@@ -25,6 +26,8 @@ from farptr.launch.signals import Signals
 from farptr.launch.spec import Spec, WorkerSpec, error_from_json, error_to_json
 from farptr.protocol.errors import ERRORS, BadName, FarptrError, StartFailed
 from farptr.protocol.names import BROKER, check_name
+
+log = logging.getLogger("farptr.supervisor")
 
 _LOG_LINES = 5
 _NEVER_S = float("inf")
@@ -74,11 +77,12 @@ class Supervisor:
         self._broker_pid = 0
         self._bound = self._ready = False
         self._over = ""  # why the run ends, once it does
+        self._broker_lost = False
 
     def run(self) -> int:
         """Start everything, tell the owner, serve until the run ends, and clean up.
 
-        Returns the exit code for this process: 0 after a run that had started, 1 otherwise.
+        Returns the exit code for this process: 0 after a run that had started and was told to end, 1 otherwise.
         """
         error: FarptrError | None = None
         try:
@@ -93,11 +97,12 @@ class Supervisor:
             error = StartFailed(f"the supervisor failed: {type(failure).__name__}: {failure}")
         finally:
             self._over = self._over or "it failed"
+            log.info("the run ends: %s", self._over)  # first: the log goes with the directory
             self._family.end()
             self._rundir.remove()
         # Only now, so that an owner who has been told can start a run of the same name at once.
         self._owner.tell({"error": error_to_json(error or StartFailed(f"the run did not start: {self._over}"))})
-        return 0 if self._ready else 1
+        return 0 if self._ready and error is None and not self._broker_lost else 1
 
     # -- the loop
 
@@ -156,6 +161,7 @@ class Supervisor:
         if self._control.reader.ended:
             self._selector.unregister(self._control.sock)
             if self._ready:  # before that its exit is waited for, which says more
+                self._broker_lost = self._broker_lost or not self._over
                 self._over = self._over or "the broker is gone"
 
     def _on_bound(self, _event: dict[str, Any]) -> None:
@@ -283,7 +289,7 @@ class Supervisor:
             message = f"{child.name} died while the run was starting ({how}){self._log_tail(child.name)}"
             self._give_up(child, StartFailed(message))
         if child.pid == self._broker_pid:
-            self._over = f"the broker is gone ({how})"
+            self._over, self._broker_lost = f"the broker is gone ({how})", True
             return
         self._control.send({"event": "exited", "name": child.name, "pid": child.pid, "code": code})
         self._publish_again()

@@ -1,0 +1,80 @@
+"""How the command line speaks: consoles, hints about what to do next, and errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from farptr.protocol.errors import FarptrError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PIPE_WIDTH = 200
+"""Columns where there is no terminal: a table in a pipe is not cut."""
+DEBUG_VARIABLE = "FARPTR_DEBUG"
+BROKEN_PIPE, INTERRUPTED = 141, 130
+
+
+class ReaderLeft(Exception):
+    """Whoever read stdout is gone: a BrokenPipeError on its way past click."""
+
+
+def console(*, pipe_width: int = PIPE_WIDTH) -> Console:
+    """A console on stdout: colours only on a terminal without NO_COLOR, and a broken pipe is an exception."""
+    from rich.console import Console
+
+    class Out(Console):
+        def on_broken_pipe(self) -> NoReturn:
+            raise BrokenPipeError
+
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else pipe_width
+    return Out(width=width, highlight=False, markup=False, emoji=False)
+
+
+def hint_next(*steps: tuple[str, str]) -> None:
+    """What to do next: commands, and what each is for."""
+    width = max(len(command) for command, _ in steps)
+    for i, (command, purpose) in enumerate(steps):
+        click.echo(f"{'next:' if i == 0 else '':<6}{command:<{width}}   {purpose}")
+
+
+def option_for(run: str) -> str:
+    """`` -c NAME``, empty for the default run: to complete a hint's command."""
+    return "" if run == "default" else f" -c {run}"
+
+
+def show_error(message: str, hint: str = "") -> None:
+    """``error: …`` and ``hint: …`` on stderr."""
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+
+
+def exit_code_of(error: BaseException) -> int:
+    """Say what went wrong, in one line and a hint, and give the exit code for it."""
+    if isinstance(error, click.exceptions.Abort | KeyboardInterrupt):
+        click.echo("ended by Ctrl-C", err=True)
+        return INTERRUPTED
+    if isinstance(error, ReaderLeft | BrokenPipeError):
+        # Whoever read has left. What is still buffered must not raise again while Python exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    if isinstance(error, click.ClickException):
+        path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "farptr"
+        show_error(_one_line(error.format_message()), f"`{path} --help` explains")
+        return error.exit_code
+    if os.environ.get(DEBUG_VARIABLE, "") not in ("", "0"):
+        raise error
+    if isinstance(error, FarptrError):
+        show_error(error.message, error.hint)
+        return error.exit_code
+    show_error(f"{type(error).__name__}: {error}", f"this is a bug; {DEBUG_VARIABLE}=1 shows where")
+    return 1
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,101 @@
+"""Commands that run one process in the foreground: worker, broker."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from farptr.cli.interrupts import noted
+from farptr.cli.manual import Manual
+from farptr.cli.output import INTERRUPTED, hint_next, option_for
+from farptr.cli.runs import run_option
+
+if TYPE_CHECKING:
+    from farptr.launch.rundir import RunInfo
+
+
+@click.command(cls=Manual)
+@click.argument("name")
+@click.option("--connect", "address", metavar="ADDRESS", required=True, help="A run's name, or its address (ipc://…).")
+@click.option("--load", metavar="FILE", help="Arrays of its own: an .npz or .npy file.")
+def worker(name: str, address: str, load: str | None) -> int:
+    """Be a worker of a run, in the foreground.
+
+    Goes on until the run ends, or Ctrl-C.
+
+    Example:
+      farptr worker julie --connect default --load shard0.npz
+
+    Exit codes:
+      2  an illegal name, or one that is taken     3  no such run
+      5  the file cannot be loaded     130  ended by Ctrl-C
+    """
+    from farptr.launch.rundir import find
+    from farptr.protocol.names import check_name
+    from farptr.worker.shell import serve
+
+    check_name(name)
+    _log_to_stderr()
+    with noted() as signals:
+        serve(name, address if "://" in address else find(address).address, load=load)
+    return _ended(f"worker {name}", signals)
+
+
+def _ipc(_ctx: click.Context, _parameter: click.Parameter, address: str | None) -> str | None:
+    if address is not None and not address.removeprefix("ipc://") != address:
+        raise click.BadParameter("only ipc://… : a broker does not listen on the network")
+    return address
+
+
+@click.command(cls=Manual)
+@click.option("--address", metavar="ADDRESS", callback=_ipc, help="Where to listen, ipc://…; by default in the run.")
+@run_option("Name that the run gets.")
+def broker(address: str | None, run: str) -> int:
+    """Be a broker, in the foreground: a run without workers yet.
+
+    Goes on until `farptr down`, or Ctrl-C.
+
+    Example:
+      farptr broker -c team
+      farptr worker julie --connect team     (in another terminal)
+
+    Exit codes:
+      2  an illegal name     4  a run of that name is up, or somebody listens there
+      5  the address cannot be bound     130  ended by Ctrl-C
+    """
+    from farptr.launch.alone import serve_broker
+
+    _log_to_stderr()
+    with noted() as signals:
+        serve_broker(run, address=address, on_ready=_tell_address)
+    return _ended(f"run {run}", signals)
+
+
+def _tell_address(info: RunInfo) -> None:
+    option = option_for(info.name)
+    click.echo(f"broker of run {info.name} listens at {info.address}")
+    hint_next(
+        (f"farptr worker julie --connect {info.name}", "adds a worker, in another terminal"),
+        (f"fp.connect({info.name!r})" if option else "fp.connect()", "joins from Python, after `import farptr as fp`"),
+        ("Ctrl-C", "ends the run"),
+    )
+    sys.stdout.flush()  # what follows may last for days
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+
+
+def _ended(what: str, signals: set[int]) -> int:
+    if signal.SIGINT in signals:
+        click.echo(f"{what} has ended (Ctrl-C)")
+        return INTERRUPTED
+    click.echo(f"{what} has ended")
+    return 0
+
+
+COMMANDS = (worker, broker)
