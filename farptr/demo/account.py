@@ -1,0 +1,87 @@
+"""The account of a training run: who received what, and whether the client saw more than mean gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rich import box
+from rich.table import Table
+
+from farptr.protocol.names import ME
+
+if TYPE_CHECKING:
+    from farptr.client.run import Traffic
+
+AGGREGATOR = "aggregator"
+QUESTIONS = 3
+"""What the client asks each worker: the places of its ``x`` and ``y``, and how many samples it has."""
+
+
+class Verdict(NamedTuple):
+    """Whether the client received the mean gradients and nothing else, and that in a sentence."""
+
+    holds: bool
+    sentence: str
+
+
+def verdict(rows: Sequence[Traffic], per_round: Sequence[int], mean_bytes: int) -> Verdict:
+    """Judge the account: ``per_round`` is how many array bytes reached the client in each round."""
+    mine = [row for row in rows if row.destination == ME]
+    rounds = len(per_round)
+    due = {row.source: (rounds, rounds * mean_bytes) if row.source == AGGREGATOR else (QUESTIONS, 0) for row in mine}
+    fetched = sum(row.value_bytes for row in mine)
+    if any((row.envelopes, row.value_bytes) != due[row.source] for row in mine) or set(per_round) != {mean_bytes}:
+        answers = sum(row.envelopes for row in mine), sum(n for n, _ in due.values())
+        return Verdict(
+            False,
+            f"The client received something else than mean gradients: {fetched:,} bytes of arrays where "
+            f"{rounds * mean_bytes:,} were due, up to {max(per_round, default=0):,} in one round, in {answers[0]} "
+            f"messages where {answers[1]} were due.",
+        )
+    if len({row.source for row in rows if row.what == "pushed"}) < 2:
+        return Verdict(False, "The mean of a single worker's gradient is that gradient: the client has seen it.")
+    return Verdict(
+        True,
+        f"The client received {rounds} mean gradients of {mean_bytes:,} bytes, {fetched:,} bytes of arrays in all, and "
+        "nothing larger or else: no worker's gradient and no sample.",
+    )
+
+
+def meaning(row: Traffic) -> str:
+    """What a row of the account stands for in this demonstration."""
+    if row.what == "pushed":
+        return "gradients"
+    if row.destination == ME and not row.value_bytes:
+        return "names, counts"
+    if row.destination == ME:
+        return "mean gradients" if row.source == AGGREGATOR else "what it should not have"
+    return "weights" if row.value_bytes else "commands"
+
+
+def table(rows: Sequence[Traffic]) -> Table:
+    """Who received what, grouped by receiver, the client last."""
+    found = Table(
+        title="Who received what", title_justify="left", caption_justify="left",
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0),
+        caption="All of it passed through the broker, which opens headers only.",
+    )  # fmt: skip
+    for name in ("receiver", "from", "what"):
+        found.add_column(name)
+    for name in ("messages", "array bytes", "wire bytes"):
+        found.add_column(name, justify="right")
+    order = sorted(rows, key=_rank)
+    previous = ""
+    for i, row in enumerate(order):
+        receiver = "" if row.destination == previous else row.destination
+        previous = row.destination
+        last = i + 1 == len(order) or order[i + 1].destination != previous
+        numbers = (f"{n:,}" for n in (row.envelopes, row.value_bytes, row.wire_bytes))
+        found.add_row(receiver, row.source, meaning(row), *numbers, end_section=last)
+    return found
+
+
+def _rank(row: Traffic) -> tuple[Any, ...]:
+    """Receivers: workers by number (w2 before w10), the aggregator, the client. Senders: the workers last."""
+    to, source = row.destination, row.source
+    return to == ME, to == AGGREGATOR, len(to), to, source not in (ME, AGGREGATOR), len(source), source
