@@ -1,0 +1,202 @@
+"""What the pages show is what happens: their examples run, on real processes.
+
+Ids differ from run to run. A page shows ids as some run had them; here each id of this run must stand for one id of the
+page, in the whole page, so that two ids that are alike on the page are alike.
+"""
+
+import contextlib
+import doctest
+import io
+import itertools
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from farptr.cli import cli
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "examples" / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+README = ROOT / "README.md"
+ID = re.compile(r"\b\d{11}\b")
+RAISED = re.compile(r"(?:[\w.]+\.)?([A-Z]\w+: )")
+"""The last line of a traceback, with or without the module."""
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+
+
+def fences(page, *languages):
+    """(language, text, line number) of each fenced block, of some languages or all."""
+    text = page.read_text(encoding="utf-8")
+    for match in FENCE.finditer(text):
+        if not languages or match[1] in languages:
+            yield match[1], match[2], text.count("\n", 0, match.start()) + 1
+
+
+class Ids:
+    """Which id of this run stands for which id of the page."""
+
+    def __init__(self):
+        self.pages, self.ours = {}, {}
+
+    def translated(self, want, got):
+        """What we got, with the page's ids; one that would stand for two stays as it is, and does not match."""
+        for theirs, mine in zip(ID.findall(want), ID.findall(got), strict=False):
+            if self.pages.setdefault(mine, theirs) != theirs or self.ours.setdefault(theirs, mine) != mine:
+                return got
+        return ID.sub(lambda match: self.pages.get(match[0], match[0]), got)
+
+
+class Checker(doctest.OutputChecker):
+    """Ids as above. Of an error a page shows the class without its module, and how the message begins."""
+
+    def __init__(self):
+        self._ids = Ids()
+
+    def check_output(self, want, got, optionflags):
+        if RAISED.match(want):
+            want, got = f"{want.rstrip()}...\n", RAISED.sub(r"\1", got, count=1)
+        return super().check_output(want, self._ids.translated(want, got), optionflags)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A directory of its own to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# ---------------------------------------------------------------- prompts
+
+
+def prompts(page):
+    examples = []
+    for _, text, line in fences(page):
+        if ">>> " in text:
+            for example in doctest.DocTestParser().get_examples(text):
+                example.lineno += line
+                examples.append(example)
+    return examples
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if prompts(page)], ids=lambda page: page.stem)
+def test_prompts_answer_as_shown(page, folder):
+    scope = {"__name__": "__main__"}
+    test = doctest.DocTest(prompts(page), scope, page.name, str(page), 0, None)
+    runner = doctest.DocTestRunner(Checker(), optionflags=doctest.ELLIPSIS, verbose=False)
+    report = io.StringIO()
+    try:
+        failed, tried = runner.run(test, out=report.write, clear_globs=False)
+    finally:
+        _close_runs(scope)
+    assert tried
+    assert not failed, report.getvalue()
+
+
+def _close_runs(scope):
+    from farptr.client.run import Run
+
+    for value in list(scope.values()):
+        if isinstance(value, Run):
+            value.close()
+    scope.clear()
+
+
+# ---------------------------------------------------------------- the README
+
+
+def test_the_readme_prints_what_it_shows(folder):
+    """Its blocks of Python, one after the other; the block of text behind one is its output."""
+    blocks = [*fences(README), ("", "", 0)]
+    scope, ids, shown = {}, Ids(), 0
+    for (language, code, _), (following, want, line) in itertools.pairwise(blocks):
+        if language != "python":
+            continue
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            exec(compile(code, "example.py", "exec"), scope)
+        if following == "text":
+            shown += 1
+            assert ids.translated(want, out.getvalue()) == want, f"README.md:{line}"
+    assert shown
+
+
+def test_the_first_example_has_twelve_lines():
+    _, code, _ = next(fences(README, "python"))
+    assert len([line for line in code.splitlines() if line.strip()]) == 12
+
+
+def test_the_readme_has_two_set_up_commands():
+    """The first does the main job, the second passes the tests; whoever automates this reads exactly these."""
+    text = [code.strip() for _, code, _ in fences(README, "bash") if "pip" in code]
+    assert text == ["pip install '.[demo]' && farptr demo", "pip install -e '.[dev]' && pytest"]
+
+
+def test_the_readme_is_short():
+    assert len(README.read_text(encoding="utf-8").splitlines()) < 200
+
+
+# ---------------------------------------------------------------- command lines
+
+
+def command_lines(page):
+    """Every farptr command in a page's blocks for a shell."""
+    for _, text, _ in fences(page, "bash", "console", "sh"):
+        for line in text.splitlines():
+            for part in re.split(r"&&|\|\|?", line.split("#")[0]):
+                words = shlex.split(part)
+                if words and words[0] == "farptr":
+                    yield words[1:]
+
+
+def parse(words):
+    """Parse a command line as ``farptr`` does, and run nothing; raises for a wrong one."""
+    command, path = cli, "farptr"
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        name, *words = words
+        assert name in command.commands, f"{path} has no command {name}"
+        command, path = command.commands[name], f"{path} {name}"
+    command.make_context(path, list(words))
+
+
+LINES = [(page.name, tuple(words)) for page in PAGES for words in command_lines(page)]
+
+
+@pytest.mark.parametrize(("page", "words"), LINES, ids=[f"{page}-{' '.join(words)}" for page, words in LINES])
+def test_command_lines_are_legal(page, words):
+    parse(words)
+
+
+def test_the_check_of_command_lines_sees_a_wrong_one():
+    assert LINES
+    with pytest.raises(click.UsageError):
+        parse(["up", "--nonsense"])
+    with pytest.raises(AssertionError):
+        parse(["upp"])
+
+
+def test_the_readmes_commands_run(folder, runtime_dir):
+    """All blocks that start a run and end it."""
+    import numpy as np
+
+    np.savez("shard0.npz", x=np.ones(3))
+    blocks = [text for _, text, _ in fences(README, "bash") if "farptr up" in text]
+    assert blocks
+    for text in blocks:
+        script = f'set -e\nfarptr() {{ {shlex.quote(sys.executable)} -m farptr "$@"; }}\n{text}'
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "run default has ended" in done.stdout
+
+
+# ---------------------------------------------------------------- the picture
+
+
+def test_the_picture_shows_a_run():
+    """Drawn again, it is the same, byte for byte: the seed fixes the ids."""
+    script = runpy.run_path(str(ROOT / "docs" / "pictures" / "make.py"))
+    assert script["draw"](script["perform"]()) == script["PICTURE"].read_text(encoding="utf-8")
