@@ -217,9 +217,10 @@ class BrokerCore:
         if header.creates:
             self.rows.create(header.creates, source, self.turns)
         frees: list[Free] = []
-        for name, count in names_of(header.refs):
-            if worker_of(name) in self.turns:
-                self._book(name, source, header.destination, count, frees)
+        if header.refs:
+            for name, count in names_of(header.refs):
+                if worker_of(name) in self.turns:
+                    self._book(name, source, header.destination, count, frees)
         if header.releases:
             frees += self.rows.release_all(header.releases, source, self.turns)
         if header.kind == Kind.COMMAND:
@@ -248,7 +249,7 @@ class BrokerCore:
     def _book(self, name: int, source: int, holder: int, count: int, frees: list[Free]) -> None:
         exports = count if worker_of(name) == source else 0
         if holder in self.roster.live:
-            self.rows.add(name, holder, count, exports)
+            self.rows.add(name, holder, count, exports, made=False)
         elif exports:
             frees += self.rows.exported_to_nobody(name, exports)
 

@@ -24,11 +24,13 @@ LOW = (1 << 64) - 1
 
 
 class _Record:
-    __slots__ = ("exports", "rows")
+    __slots__ = ("exports", "made", "rows")
 
-    def __init__(self, exports: int, rows: dict[int, int]) -> None:
+    def __init__(self, exports: int, rows: dict[int, int], made: bool = True) -> None:
         self.exports = exports
         self.rows = rows
+        self.made = made
+        """Whether ``creates`` came for it. If not, the references may be to what was gone before they were sent."""
 
 
 _FREED_ONCE = _Record(1, {})
@@ -46,17 +48,19 @@ class Rows:
     def __len__(self) -> int:
         return len(self._records)
 
-    def add(self, name: int, holder: int, count: int, exports: int) -> None:
-        """Add references of ``holder``, and exports by the owner."""
+    def add(self, name: int, holder: int, count: int, exports: int, *, made: bool = True) -> None:
+        """Add references of ``holder``, and exports by the owner; ``made`` says that the object comes to be."""
         record = self._records.get(name)
         if record is None:
             if name > LOW:
                 self._generations.setdefault(name & LOW, set()).add(name)
-            if count == 1 == exports:
+            if count == 1 == exports and made:
                 self._records[name] = holder
                 return
+            self._records[name] = record = _Record(0, {}, made)
         record = self._expanded(name, record)
         record.exports += exports
+        record.made |= made
         if count:
             record.rows[holder] = record.rows.get(holder, 0) + count
 
@@ -128,7 +132,7 @@ class Rows:
         return [] if record.rows else self._to_free(name)
 
     def _to_free(self, name: int) -> list[tuple[int, int]]:
-        """A name has no rows: it, and the other generations, with their exports; nothing while one of those has rows."""
+        """A name has no rows: it and the other generations, with their exports; nothing while one of them has rows."""
         low = name & LOW
         names = [name]
         if low in self._generations:
@@ -138,14 +142,14 @@ class Rows:
             record = self._records[n]
             if isinstance(record, _Record) and not record.rows:
                 found.append((n, record.exports))
-            elif n == name or not isinstance(record, _Record) or record.exports:
+            elif n == name or not isinstance(record, _Record) or record.made:
                 return []
             # else: references to what was gone already; they keep nothing
         return found
 
     def exported_to_nobody(self, name: int, exports: int) -> list[tuple[int, int]]:
         """Count an export whose receiver is gone; (name, exports) of what to free when nobody else holds it."""
-        self.add(name, 0, 0, exports)
+        self.add(name, 0, 0, exports, made=False)
         record = self._records[name]
         return self._to_free(name) if isinstance(record, _Record) and not record.rows else []
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from farptr.protocol import body as bodies
 from farptr.protocol.commands import Envelope
-from farptr.protocol.header import MAX_TRIPLES, Flag, Header, Kind, Triples, triples
+from farptr.protocol.header import MAX_TRIPLES, Flag, Header, Kind, Triples, ones, triples
 
 BATCH_COMMANDS = 256
 BATCH_BYTES = 1 << 20
@@ -22,7 +22,7 @@ MANY_CREATES = MAX_TRIPLES // 4
 class Batch:
     """Commands for one worker."""
 
-    __slots__ = ("buffers", "commands", "creates", "flags", "refs", "value_bytes", "worker")
+    __slots__ = ("buffers", "commands", "creates", "flags", "refs", "value_bytes", "weight", "worker")
 
     def __init__(self, worker: int, flags: int = 0) -> None:
         self.worker = worker
@@ -32,13 +32,16 @@ class Batch:
         self.creates: list[int] = []
         self.refs: list[int] = []
         self.value_bytes = 0
+        """Bytes of data in it, for the account."""
+        self.weight = 0
+        """About the bytes of arguments in its body."""
 
     def full(self) -> bool:
         """Whether it should leave now; a fenced batch holds one command."""
         return (
             len(self.commands) >= BATCH_COMMANDS
             or self.flags != 0
-            or self.value_bytes >= BATCH_BYTES
+            or self.weight >= BATCH_BYTES
             or bool(self.buffers)  # buffers are views of the caller's memory: they leave before the call returns
             or len(self.creates) >= MANY_CREATES
         )
@@ -89,7 +92,10 @@ class Batches:
             if ride:
                 return
         while self.releases:
-            self.control(Kind.NOTE, releases=self._take_releases())
+            releases = self._take_releases()
+            flags = Flag.SYNC if sync and not self.releases else 0
+            self.control(Kind.NOTE, releases=releases, flags=flags)
+            sync = sync and not flags
         if sync:
             self.control(Kind.SYNC, flags=Flag.FENCE | Flag.ALL)
 
@@ -110,14 +116,14 @@ class Batches:
             return
         creates = batch.creates
         while len(creates) > MANY_CREATES:  # one command with very many results
-            self.control(Kind.NOTE, creates=triples([(n, 1) for n in creates[:MANY_CREATES]]))
+            self.control(Kind.NOTE, creates=ones(creates[:MANY_CREATES]))
             creates = creates[MANY_CREATES:]
         body = bodies.dumps(tuple(batch.commands))
         self._sequence += 1
         self.ready.append(Envelope(Header(
             Kind.COMMAND, batch.flags | flags, 0, self._epoch, self._number, batch.worker, self._number,
             len(batch.buffers), self._sequence, 0, batch.value_bytes, len(body),
-            triples([(n, 1) for n in creates]), triples([(n, 1) for n in batch.refs]) if batch.refs else (), releases,
+            ones(creates), ones(batch.refs), releases,
         ), body, tuple(batch.buffers)))  # fmt: skip
 
     @property

@@ -20,7 +20,8 @@ from farptr.client.batches import BATCH_COMMANDS, Batch, Batches
 from farptr.client.graph import UNKNOWN, Node, Path, Place, depth_of, leads_through, named, path_of, result_of
 from farptr.client.order import MOVE, OTHER, PULL, Outstanding
 from farptr.protocol import body as bodies
-from farptr.protocol import values
+from farptr.protocol import operations, values
+from farptr.protocol.body import MAX_BODY_BYTES
 from farptr.protocol.commands import ASK as C_ASK
 from farptr.protocol.commands import (
     CALL,
@@ -30,6 +31,7 @@ from farptr.protocol.commands import (
     KEEP,
     KEEP_NOT,
     KEEP_SENT,
+    LABELS,
     LIST,
     NAMED,
     PLAIN,
@@ -43,6 +45,7 @@ from farptr.protocol.commands import MOVE as C_MOVE
 from farptr.protocol.errors import (
     HopLimit,
     InvalidRemoteGet,
+    MessageTooLarge,
     NotCollocated,
     ProtocolError,
     Report,
@@ -102,6 +105,8 @@ class SessionCore:
         self._waiting: dict[int, Waiting] = {}
         self._places: weakref.WeakValueDictionary[tuple[int, int], Place] = weakref.WeakValueDictionary()
         """By (worker, id), of what was sent, moved or fetched: such an id may come up again."""
+        self._loaded: weakref.WeakSet[Node] = weakref.WeakSet()
+        """Workers' own data, which stays where it is when it is moved."""
         self._doubtful = False
         """Something was given up since the last FENCE: what no handle owns may be about to go (law 6)."""
         self._raised: set[tuple[int, int, int]] = set()
@@ -122,12 +127,13 @@ class SessionCore:
         batch.buffers = buffers
         node = self._place(worker, id, fresh, None)
         batch.value_bytes += array.nbytes
+        batch.weight += array.nbytes
         owned = not keep
         command = (self._next(), SEND, node.name, int(owned), KEEP_SENT if keep else KEEP_NOT, wire)
         self._issue(batch, command, (worker,), creates=[node] if owned else [])
         return node
 
-    def send_pointer(self, worker: int, id: int, fresh: bool, target: Node) -> Node:
+    def send_pointer(self, worker: int, id: int, fresh: bool, target: Node, *, keep: bool = False) -> Node:
         """Put a pointer to ``target`` at a worker under an id."""
         if depth_of(target) >= HOP_LIMIT:
             raise HopLimit(f"this chain already has {HOP_LIMIT} hops, the limit")
@@ -137,7 +143,9 @@ class SessionCore:
         node = self._place(worker, id, fresh, target)
         batch.refs.append(target.name)
         wire = (values.POINTER, target.name)
-        self._issue(batch, (self._next(), SEND, node.name, 1, KEEP_NOT, wire), (worker,), creates=[node])
+        kept = KEEP_SENT if keep else KEEP_NOT
+        command = (self._next(), SEND, node.name, int(not keep), kept, wire)
+        self._issue(batch, command, (worker,), creates=[] if keep else [node])
         return node
 
     def _place(self, worker: int, id: int, fresh: bool, target: Node | None) -> Node:
@@ -183,10 +191,12 @@ class SessionCore:
 
         wire_args = tuple([values.encode_argument(a, name_of, buffers) for a in args])
         wire_kwargs = {k: values.encode_argument(v, name_of, buffers) for k, v in kwargs.items()} or None
+        weight = _weight(operation, (*wire_args, *(wire_kwargs or {}).values()))
         # Nothing can be wrong with the call any more: only now may a fence be taken.
         batch = self._open(worker, path, OTHER, operands=operands)
         batch.buffers = buffers
-        self._count_values(batch, wire_args, wire_kwargs)
+        batch.weight += weight
+        batch.value_bytes += operations.data_bytes(operation, wire_args, wire_kwargs, values.argument_bytes)
         number = self._next()
         if count is None:
             self._watch(number, first)
@@ -210,14 +220,11 @@ class SessionCore:
         node.claims = node.received = 1
         batch.commands.append((number, CALL, node.name, operation, args, None))
         batch.creates.append(node.name)
+        if type(args[-1]) is tuple:  # a number beside the operand
+            batch.value_bytes += values.NUMBER_BYTES
         if len(batch.commands) >= BATCH_COMMANDS:
             self.flush()
         return node
-
-    def _count_values(self, batch: Batch, args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> None:
-        for wire in (*args, *(kwargs or {}).values()):
-            if type(wire) is tuple and wire[0] == values.ARRAY:
-                batch.value_bytes += values.encoded_bytes(wire)
 
     def _common_path(self, operands: Sequence[Node]) -> Path | None:
         worker = operands[0].worker
@@ -272,16 +279,21 @@ class SessionCore:
         path = (node.worker, worker)
         new_id = self.ids.next() if leads_through(node, node.name, worker) else id
         place = (worker, new_id)
-        batch = self._open(node.worker, path, MOVE, source=node.name, operands=(node,), place=place)
-        new = self._place(worker, new_id, new_id != id, node.target)
+        there = make_name(worker, new_id)
+        ends = (make_name(node.worker, id), there)
+        batch = self._open(node.worker, path, MOVE, ends=ends, operands=(node,), place=place)
+        # Without a claim the object may be gone, and own data is copied: then less is known than it seems.
+        sure = bool(node.claims) and node not in self._loaded
+        target = node.target if node.claims or place not in self._places else UNKNOWN
+        new = self._place(worker, new_id, new_id != id, target)
         self._note_place(node)
-        node.lead_to(new)
+        node.lead_to(new if sure else UNKNOWN)
         number = self._next()
         self._watch(number, new)
         command = (number, C_MOVE, node.name, new.name, int(owned))
         # The stub's reference is booked now: else the new name could be released, and forgotten, before the push.
         batch.refs.append(new.name)
-        self._issue(batch, command, path, kind=MOVE, moved_to=new.name, creates=[new])
+        self._issue(batch, command, path, kind=MOVE, moved_to=there, creates=[new])
         if not owned:
             self.drop(new)  # whoever held the old name holds the new one through the stub
         return new
@@ -300,7 +312,11 @@ class SessionCore:
             path = (node.worker,)
         batch = self._open(node.worker, path, PULL, operands=(node,))
         self._doubtful = True
-        if target is not UNKNOWN and target.target is not node:
+        if not node.claims:  # it may be gone, and then nothing changes
+            node.lead_to(UNKNOWN)
+            if target is not UNKNOWN:
+                target.lead_to(UNKNOWN)
+        elif target is not UNKNOWN and target.target is not node:
             node.lead_to(target.target)
             target.lead_to(node)
         number = self._next()
@@ -310,9 +326,9 @@ class SessionCore:
     def keep(self, node: Node, on: bool) -> None:
         """Let an object stay without references, or no longer."""
         path = (node.worker,)
-        self._issue(
-            self._open(node.worker, path, OTHER, operands=(node,)), (self._next(), KEEP, node.name, int(on)), path
-        )
+        batch = self._open(node.worker, path, OTHER, operands=(node,))
+        self.batches.flush_others(node.worker)  # it may end the life of what this points at
+        self._issue(batch, (self._next(), KEEP, node.name, int(on)), path)
 
     def clear(self, worker: int) -> None:
         """Empty a worker's store."""
@@ -337,7 +353,7 @@ class SessionCore:
         path: Path | None,
         kind: int,
         *,
-        source: int = 0,
+        ends: Sequence[int] = (),
         flags: int = 0,
         operands: Sequence[Node] = (),
         place: tuple[int, int] | None = None,
@@ -350,7 +366,7 @@ class SessionCore:
             self._check_alive(path or (worker,))
         if (
             flags & Flag.FENCE
-            or (len(self.order) and self.order.must_fence(path, kind, source))
+            or (len(self.order) and self.order.must_fence(path, kind, ends))
             or (self._doubtful and self._is_in_doubt(operands, place))
         ):
             self._doubtful = False
@@ -358,13 +374,14 @@ class SessionCore:
             self.batches.flush()
             self.fences += 1
             return self.batches.batch(worker, flags | Flag.FENCE)
-        if path is None or len(path) > 1 or kind != OTHER:
+        # What replaces something may end the life of what that pointed at: earlier uses of it elsewhere leave first.
+        if path is None or len(path) > 1 or kind != OTHER or (place and place in self._places):
             self.batches.flush_others(worker)
         return self.batches.batch(worker, Flag.FENCE if path is None else 0)
 
     def _is_in_doubt(self, operands: Sequence[Node], at: tuple[int, int] | None) -> bool:
         """Whether a command depends on an object that no handle owns, and that may be about to go."""
-        if not all([node.claims for node in operands]):
+        if any(not node.claims for node in operands):
             return True
         place = self._places.get(at) if at else None
         known = place.nodes() if place is not None else []
@@ -412,7 +429,7 @@ class SessionCore:
             self._unmarked = 0
             self._marks.add(self.batches.control(Kind.MARK))
         if self.ids.low() and not self._asked_ids:
-            self._asked_ids = -self.ask_broker({"what": "ids"})
+            self._asked_ids = self.ask_broker({"what": "ids"})
 
     def congested(self) -> bool:
         """Whether the caller should wait for the workers before it issues more."""
@@ -502,9 +519,11 @@ class SessionCore:
         if node is not None and node is not UNKNOWN and node.name in (0, name):
             node.name = name
         elif source is None:
-            node = named(name)  # a worker's own data
+            node = named(name)
+            self._loaded.add(node)
         else:
-            node = named(name, UNKNOWN)
+            node = self._known(name) or named(name, UNKNOWN)
+            self._note_place(node)
         arrived[name] -= 1
         if not arrived[name]:
             del arrived[name]
@@ -512,10 +531,14 @@ class SessionCore:
         node.claims += 1
         return node
 
+    def _known(self, name: int) -> Node | None:
+        place = self._places.get((worker_of(name), id_of(name)))
+        return next((n for n in place.nodes() if n.name == name), None) if place is not None else None
+
     def raised(self, report: Report) -> None:
         """A failure was raised as the value of a result: its report, here or on its way, says nothing new."""
         left = [r for r in self.reports if _key(r) != _key(report)]
-        if len(left) == len(self.reports):
+        if len(left) == len(self.reports) and report.operation not in _QUESTIONS:
             self._raised.add(_key(report))
         self.reports = left
 
@@ -548,8 +571,10 @@ class SessionCore:
 
     def settled(self, upto: int) -> None:
         """A SYNC was answered: no command up to that number can still fail."""
-        self._changed = {number: node for number, node in self._changed.items() if number > upto}
-        self._raised = {key for key in self._raised if key[0] > upto}
+        if self._changed:
+            self._changed = {number: node for number, node in self._changed.items() if number > upto}
+        if self._raised:
+            self._raised = {key for key in self._raised if key[0] > upto}
 
     def give_up(self, key: int) -> None:
         """Nobody waits for this answer any more; what it brings is released when it comes."""
@@ -567,6 +592,10 @@ class SessionCore:
         assert not self._waiting.keys() & self.answers.keys(), "a command both waits and is answered"
 
 
+_QUESTIONS = frozenset({LABELS[GET], LABELS[C_ASK], LABELS[LIST], LABELS[NAMED]})
+"""Commands whose failure is their answer: no report comes."""
+
+
 def _key(report: Report) -> tuple[int, int, int]:
     return (report.command, report.worker, report.hop)
 
@@ -575,6 +604,17 @@ def _in_the_way(target: Node, name: int) -> bool:
     """Whether a pointer to ``target`` stored under ``name`` would stand in its own way."""
     same = target.worker == worker_of(name) and id_of(target.name) == id_of(name)
     return same or leads_through(target, name, worker_of(name))
+
+
+def _weight(operation: str, wires: tuple[Any, ...]) -> int:
+    """What a command adds to a body; raises MessageTooLarge for one that no body can hold."""
+    weight = sum([values.weight(wire) for wire in wires])
+    if weight > MAX_BODY_BYTES // 2:
+        raise MessageTooLarge(
+            f"the arguments of {operation} take about {weight} bytes, over the limit of {MAX_BODY_BYTES // 2}",
+            hint="pass long lists as arrays: np.asarray(x)",
+        )
+    return weight
 
 
 def _passed(path: Path | None, source: int) -> Path:

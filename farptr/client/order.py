@@ -4,7 +4,7 @@ Laws
     Two commands can overtake each other only where the later one visits a worker that the earlier one reaches after
     its first hop. A command P needs no FENCE if, for each multi-hop command Q since the last FENCE, one holds:
       a. the same path, and Q is no remote_get;
-      b. both are moves, and P does not move what Q moved;
+      b. both are moves, and P moves neither what Q moved nor to where Q moved it (the same id there);
       c. wherever P visits a worker that Q reaches after its first hop, at position i, P's first i workers are Q's
          and P is not there earlier.
     A reply to P shows that whatever came before P on the same links has left them: for every Q issued before P, the
@@ -14,6 +14,8 @@ Single hops, and chains on one path, never pay.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from farptr.client.graph import Path
 
@@ -25,15 +27,15 @@ class Outstanding:
 
     def __init__(self) -> None:
         self._queries: dict[tuple[Path, int], tuple[set[int], int]] = {}
-        """By path and kind: the names that moves moved to, and the number of the newest such command."""
+        """By path and kind: the places (worker and id) that moves moved to, and the newest such command's number."""
         self._unknown = False
         """A command went down a path that is not known: the next one is fenced."""
 
-    def must_fence(self, path: Path | None, kind: int, source: int) -> bool:
-        """Whether a command needs FENCE; ``source`` is the name that a move moves."""
+    def must_fence(self, path: Path | None, kind: int, places: Iterable[int] = ()) -> bool:
+        """Whether a command needs FENCE; ``places`` are what a move moves and where to, as worker and id."""
         if self._unknown or path is None:
             return True
-        return any(not _may_pass(path, kind, source, q, k, moved) for (q, k), (moved, _) in self._queries.items())
+        return any(not _may_pass(path, kind, places, q, k, moved) for (q, k), (moved, _) in self._queries.items())
 
     def clear(self) -> None:
         """A FENCE stands behind everything so far."""
@@ -73,9 +75,9 @@ def _shared(q: Path, p: Path) -> int:
     return n
 
 
-def _may_pass(p: Path, kind: int, source: int, q: Path, q_kind: int, moved: set[int]) -> bool:
+def _may_pass(p: Path, kind: int, places: Iterable[int], q: Path, q_kind: int, moved: set[int]) -> bool:
     if p == q and q_kind != PULL:
         return True
-    if kind == MOVE == q_kind and source not in moved:
+    if kind == MOVE == q_kind and moved.isdisjoint(places):
         return True
     return all(j >= i and p[: i + 1] == q[: i + 1] for i in range(1, len(q)) for j in range(len(p)) if p[j] == q[i])

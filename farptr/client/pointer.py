@@ -117,12 +117,16 @@ class Pointer(NumpyFace):
 
     # ------------------------------------------------------------ places
 
-    def send(self, worker: Worker | Me) -> Pointer:
+    def send(self, worker: Worker | Me, *, garbage_collect_data: bool = True) -> Pointer:
         """Put this pointer on a worker, under its own id; returns a pointer to it there.
 
-        The reference goes along: this handle stays usable while the object lives, but no longer owns.
+        The reference goes along: this handle stays usable while the object lives, but no longer owns. With
+        ``garbage_collect_data=False`` the new pointer does not own either, and what was sent stays until it is removed
+        on purpose.
         """
-        return tensors.place(worker).receive(self)  # type: ignore[no-any-return]
+        return tensors.place(worker).receive(  # type: ignore[no-any-return]
+            self, garbage_collect_data=garbage_collect_data
+        )
 
     def get(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
         """Unwrap one level: the data as a ``tensor``, or, of a pointer to a pointer, the pointer.
@@ -151,7 +155,7 @@ class Pointer(NumpyFace):
         with session.command() as core:
             node = self.use()
             key = core.get(node)
-        found = session.wait(key, timeout, f"to get {self!r}")
+        found = session.wait(key, timeout, lambda: f"to get {self!r}")
         id = id_of(node.name)
         if isinstance(found, Node):
             found = make(session, found, id=id)
@@ -243,7 +247,7 @@ class Pointer(NumpyFace):
         with session.command() as core:
             node = self.use()
             key = core.ask(node, question)
-        found = session.wait(key, doing=f"for the {question} of {self!r}")
+        found = session.wait(key, doing=lambda: f"for the {question} of {self!r}")
         if node.fault:
             session.raise_fault(node)
         return found

@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import CodeType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -46,6 +46,10 @@ LINES = 1 << 16
 """Commands whose source line is remembered."""
 DEFAULT_TIMEOUT: Any = object()
 """Stands for the session's own timeout."""
+
+
+Doing = Callable[[], str]
+"""Says, if it comes to that, what somebody waited for."""
 
 
 class Connection(Protocol):
@@ -96,6 +100,8 @@ class Session:
         self.mutex = threading.RLock()
         self._lock = threading.Condition(self.mutex)
         self._leader: int | None = None
+        self._followers = 0
+        """Threads that wait for the leader to hand them their answer."""
         self._closed = ""
         self._forked = False
         self.usable = True
@@ -155,8 +161,8 @@ class Session:
         if core.batches.ready:
             self._send_ready()
             if core.congested():
-                self._wait_for(lambda: not core.congested(), self.timeout_s, "for the workers to catch up")
-        if self._parked:
+                self._wait_for(lambda: not core.congested(), self.timeout_s, lambda: "for the workers to catch up")
+        if self._parked and core.batches.pending():
             self._work.set()
 
     def _send_ready(self) -> None:
@@ -187,17 +193,18 @@ class Session:
 
     # ------------------------------------------------------------ waiting
 
-    def wait(self, key: int, timeout_s: Any = DEFAULT_TIMEOUT, doing: str = "") -> Any:
+    def wait(self, key: int, timeout_s: Any = DEFAULT_TIMEOUT, doing: Doing = str) -> Any:
         """The value that answers a question of the core; raises what it failed with, WorkerLost, DeadlineExceeded."""
         return self.answer(key, timeout_s, doing).value
 
-    def answer(self, key: int, timeout_s: Any = DEFAULT_TIMEOUT, doing: str = "") -> Answer:
+    def answer(self, key: int, timeout_s: Any = DEFAULT_TIMEOUT, doing: Doing = str) -> Answer:
         """As ``wait``, with the buffers that came."""
         limit = self.timeout_s if timeout_s is DEFAULT_TIMEOUT else timeout_s
         core = self.core
-        with self._lock:
+        with self.mutex:
             try:
-                self._wait_for(lambda: key in core.answers, limit, doing)
+                if key not in core.answers:
+                    self._wait_for(lambda: key in core.answers, limit, doing)
                 answer = core.answers.pop(key)
             except BaseException:
                 core.give_up(key)
@@ -213,7 +220,7 @@ class Session:
             raise self.error(report)
         return answer
 
-    def _wait_for(self, done: Any, limit_s: float | None, doing: str) -> None:
+    def _wait_for(self, done: Callable[[], bool], limit_s: float | None, doing: Doing) -> None:
         patience = _Patience(limit_s)
         while not done():
             self._connection.check()
@@ -222,14 +229,17 @@ class Session:
             if patience.spent():
                 self._check_progress(patience, doing)
             if self._leader is not None:
-                self._lock.wait(min(patience.left(), LOOK_UP_S))
+                self._followers += 1
+                try:
+                    self._lock.wait(min(patience.left(), LOOK_UP_S))
+                finally:
+                    self._followers -= 1
             elif self.core.batches.ready:
                 self._send_ready()
             else:
                 # The socket was found empty by the last who had the lock: its signal cannot have been missed.
                 # Not for ever: a signal that comes just before the sleep is handled when it ends.
                 self._lead(min(patience.left(), LOOK_UP_S))
-        self._lock.notify_all()
 
     def _lead(self, timeout_s: float) -> None:
         """Sleep on the socket with the lock released, then take in what came."""
@@ -245,9 +255,10 @@ class Session:
         finally:
             self._leader = None
             self._take_in()
-            self._lock.notify_all()
+            if self._followers:  # one of them finds its answer here, or takes the lead
+                self._lock.notify_all()
 
-    def _check_progress(self, patience: _Patience, doing: str) -> None:
+    def _check_progress(self, patience: _Patience, doing: Doing) -> None:
         """The time is over. A long honest queue is no reason to give up: only a lack of progress is."""
         now = self._progress()
         if patience.progress is None or now["done"] > patience.progress:
@@ -255,7 +266,7 @@ class Session:
             return
         busy = ", ".join(f"{name} has {n} to do" for name, n in now["queues"].items()) or "no worker is busy"
         raise DeadlineExceeded(
-            f"no answer within {patience.limit_s:g} s{f' {doing}' if doing else ''}, and no progress: {busy}",
+            f"no answer within {patience.limit_s:g} s {doing()}, and no progress: {busy}",
             hint="timeout=None waits for ever; `farptr ps` shows what the workers do",
         )
 
@@ -277,13 +288,12 @@ class Session:
 
     def sync(self, timeout_s: Any = DEFAULT_TIMEOUT) -> None:
         """Wait until every command of every session is done; raise the failures that nobody has seen yet."""
-        with self._lock:
+        with self.mutex:
             self.admit()
             upto = self.core.commands
             key = self.core.sync()
             self._send_ready()
-        self.wait(key, timeout_s, "for everything to be done")
-        with self._lock:
+            self.answer(key, timeout_s, lambda: "for everything to be done")
             self.core.settled(upto)
             reports, self.core.reports = self.core.reports, []
         if len(reports) == 1:
@@ -293,12 +303,12 @@ class Session:
 
     def ask_broker(self, what: str, *, settled: bool = False) -> Any:
         """What the broker knows of the run."""
-        with self._lock:
+        with self.mutex:
             self.admit()
             self.core.flush()
             key = self.core.ask_broker({"what": what}, settled=settled)
             self._send_ready()
-        return self.wait(key, doing=f"for the broker's {what}")
+        return self.wait(key, doing=lambda: f"for the broker's {what}")
 
     # ------------------------------------------------------------ failures
 
@@ -329,7 +339,7 @@ class Session:
 
     def flush(self) -> None:
         """Send what waits in batches, without waiting for its effect."""
-        with self._lock:
+        with self.mutex:
             if not self._closed and not self._forked:
                 self.admit()
                 self.core.flush()
@@ -352,7 +362,7 @@ class Session:
 
     def close(self, why: str = "this session is closed") -> None:
         """Say goodbye and close the connection; whoever waits gets SessionClosed."""
-        with self._lock:
+        with self.mutex:
             if self._closed:
                 return
             self._closed = why

@@ -102,7 +102,7 @@ class Worker:
         session = self._session
         with session.command() as core:
             key = core.named_data(self.number, text)
-        return make(session, session.wait(key, doing=f"for {self.name}[{text!r}]"))
+        return make(session, session.wait(key, doing=lambda: f"for {self.name}[{text!r}]"))
 
     @property
     def _objects(self) -> dict[int, Any]:
@@ -126,7 +126,7 @@ class Worker:
         session = self._session
         with session.command() as core:
             key = core.list(self.number, what)
-        return session.answer(key, doing=f"to look at {self.name}")
+        return session.answer(key, doing=lambda: f"to look at {self.name}")
 
     def _described(self, row: Any, buffers: Any) -> Any:
         id, tag, *rest = row
@@ -154,7 +154,7 @@ class Worker:
         session = self._session
         with session.command() as core:
             if isinstance(value, Pointer):
-                pointer = self._receive_pointer(value)
+                pointer = self._receive_pointer(value, keep=not garbage_collect_data)
             else:
                 array = checked(value)
                 mine = value if isinstance(value, tensors.tensor) else array.view(tensors.tensor)
@@ -164,17 +164,17 @@ class Worker:
         session.settle_if_sync([pointer])
         return pointer
 
-    def _receive_pointer(self, pointer: Pointer) -> Pointer:
+    def _receive_pointer(self, pointer: Pointer, *, keep: bool) -> Pointer:
         session = self._session
         if pointer._session is not session:
             raise UsageError("this pointer belongs to another run", hint="get() it and send the data")
         node = pointer.use()
         fresh = not pointer._id
-        new = session.core.send_pointer(self.number, pointer.id, fresh, node)
+        new = session.core.send_pointer(self.number, pointer.id, fresh, node, keep=keep)
         if pointer._owns:
             pointer._owns = False
             session.core.drop(node)
-        return make(session, new)
+        return make(session, new, owns=not keep)
 
     def take(self, pointer: Pointer) -> Pointer:
         """Have an object moved here."""

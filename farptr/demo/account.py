@@ -56,6 +56,8 @@ def meaning(row: Traffic) -> str:
         return "names, counts"
     if row.destination == ME:
         return "mean gradients" if row.source == AGGREGATOR else "what it should not have"
+    if row.destination == AGGREGATOR:
+        return "commands"  # the few bytes are the 0 that sum() begins with, and the number of samples
     return "weights" if row.value_bytes else "commands"
 
 

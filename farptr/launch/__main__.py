@@ -7,7 +7,6 @@ import gc
 import importlib
 import logging
 import os
-import sys
 import warnings
 from collections.abc import Callable
 
@@ -81,4 +80,8 @@ def _log_to(rundir: RunDir) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    logging.shutdown()
+    # Not sys.exit: while Python winds down, signals have their default effect again, and an owner that says
+    # "end" a second time would turn a good end into a death by SIGTERM.
+    os._exit(code)

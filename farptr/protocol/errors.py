@@ -1,7 +1,7 @@
 """Every error that farptr raises.
 
     FarptrError
-    ├── UsageError                  the call cannot be carried out as it stands; nothing was sent
+    ├── UsageError                  the call cannot be carried out as it stands; nothing was changed
     │   ├── BadName                   a name that is illegal, reserved or taken
     │   ├── UnknownWorker             no worker of that name (or number)
     │   ├── UnknownData               the worker has no data of that name
@@ -68,7 +68,7 @@ class FarptrError(Exception):
 
 
 class UsageError(FarptrError):
-    """The call cannot be carried out as it stands; nothing was sent."""
+    """The call cannot be carried out as it stands; nothing was changed."""
 
     code = 1100
 
@@ -307,6 +307,7 @@ class Report(NamedTuple):
     """The object that the command was about, 0 for none."""
     trace: str
     """The remote traceback, for the exception's notes."""
+    hint: str = ""
 
 
 def _tree(root: type[FarptrError]) -> Iterator[type[FarptrError]]:
@@ -363,7 +364,8 @@ def from_report(report: Report, *, worker: str, line: str = "", name: str = "") 
     where = f"{report.operation} on {worker}" + (f", hop {report.hop}" if report.hop else "")
     about = name or (f"{worker}:{report.object_id}" if report.object_id else "")
     parts = [where, f"object {about}" if about else "", f"issued at {line}" if line else ""]
-    error: Any = remote_class(report.kind)(f"{report.message} [{'; '.join(p for p in parts if p)}]")
+    text = f"{report.message} [{'; '.join(p for p in parts if p)}]"
+    error: Any = remote_class(report.kind)(text, hint=report.hint)
     error.report = report
     if report.trace:
         error.add_note(f"remote traceback ({worker}):\n{report.trace}")

@@ -8,7 +8,7 @@ Laws
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -104,6 +104,14 @@ _make = Header._make
 def triples(counts: Iterable[tuple[int, int]]) -> Triples:
     """Names with counts, as a header carries them."""
     return tuple([n for name, count in counts for n in (name & _LOW, name >> 64, count)])
+
+
+def ones(names: Sequence[int]) -> Triples:
+    """``triples`` for one reference to each name."""
+    if len(names) == 1:
+        name = names[0]
+        return (name & _LOW, name >> 64, 1)
+    return tuple([n for name in names for n in (name & _LOW, name >> 64, 1)])
 
 
 def names_of(flat: Triples) -> Iterable[tuple[int, int]]:

@@ -163,3 +163,20 @@ TUPLES = frozenset(
 
 QUESTIONS = ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "len", "item", "strides")
 """What can be asked of the data at the far end; all but ``item`` are about it, ``item`` is its one element."""
+
+
+def data_bytes(
+    operation: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any] | None,
+    measure: Callable[..., int],
+) -> int:
+    """Bytes of data that travel with a call, by ``measure(wire, literals=…)`` of each argument.
+
+    Plain numbers are data where they are operands (of a ufunc, or assigned to items); an axis, a shape or an index is
+    not data.
+    """
+    operands = operation.lstrip("=").split(".")[0] in UFUNCS
+    total = sum([measure(wire, literals=operands) for wire in args[:2]])
+    total += sum([measure(wire, literals=operands or operation == "=[]") for wire in args[2:]])
+    return total + sum([measure(wire, literals=False) for wire in (kwargs or {}).values()])

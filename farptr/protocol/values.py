@@ -25,6 +25,10 @@ CHUNK_BYTES = 1 << 20
 MAX_VALUE_BYTES = 4 << 30
 MAX_DIMENSIONS = 64
 
+NUMBER_BYTES = 8
+"""What a plain number counts for in the account: an int64 or float64."""
+_NODE_BYTES = 32
+
 ARRAY, POINTER, ERROR = "A", "P", "E"
 _LITERAL, _SCALAR, _COMPLEX, _DTYPE, _SLICE, _TUPLE, _LIST, _ELLIPSIS = (
     "L",
@@ -92,14 +96,27 @@ def _shape_of(wire: tuple[Any, ...]) -> tuple[np.dtype[Any], tuple[int, ...], st
     tag, code, shape, order, data = wire
     if tag != ARRAY or type(code) is not str or len(code) > 32 or order not in ("C", "F"):
         raise ProtocolError("an array with a malformed head")
-    dtype = np.dtype(code)
-    if dtype.kind not in KINDS or dtype.fields is not None:
-        raise ProtocolError(f"an array of dtype {code}")
+    dtype = _dtypes.get(code) or _dtype_of(code)
     if type(shape) is not tuple or len(shape) > MAX_DIMENSIONS:
         raise ProtocolError("an array with a malformed shape")
-    if not all(type(n) is int and 0 <= n <= MAX_VALUE_BYTES for n in shape):
-        raise ProtocolError("an array with a malformed shape")
+    for n in shape:
+        if type(n) is not int or not 0 <= n <= MAX_VALUE_BYTES:
+            raise ProtocolError("an array with a malformed shape")
     return dtype, shape, order, data
+
+
+_dtypes: dict[str, np.dtype[Any]] = {}
+"""Codes that were seen and are legal; NumPy takes microseconds to parse one."""
+_DTYPES_KEPT = 256
+
+
+def _dtype_of(code: str) -> np.dtype[Any]:
+    dtype = np.dtype(code)
+    if dtype.kind not in KINDS or dtype.fields is not None or dtype.subdtype is not None:
+        raise ProtocolError(f"an array of dtype {code}")
+    if len(_dtypes) < _DTYPES_KEPT:
+        _dtypes[code] = dtype
+    return dtype
 
 
 def decode_array(wire: tuple[Any, ...], buffers: Sequence[Any]) -> np.ndarray[Any, Any]:
@@ -107,6 +124,8 @@ def decode_array(wire: tuple[Any, ...], buffers: Sequence[Any]) -> np.ndarray[An
     try:
         dtype, shape, order, data = _shape_of(wire)
         size = prod(shape) * dtype.itemsize
+        if type(data) is bytes and order == "C" and len(data) == size and size:
+            return np.frombuffer(data, dtype).reshape(shape).copy()
         chunks = [data] if type(data) is bytes else _chunks(data, size, buffers)
         if sum(memoryview(c).nbytes for c in chunks) != size:
             raise ProtocolError(f"an array of {size} bytes came with another number of them")
@@ -231,6 +250,39 @@ def _decode_other(tag: Any, wire: tuple[Any, ...]) -> Any:
     if tag == _SCALAR:
         return decode_array((ARRAY, wire[1], (), "C", wire[2]), ())[()]
     raise ProtocolError(f"an argument tagged {tag!r}")
+
+
+def argument_bytes(wire: Any, *, literals: bool) -> int:
+    """Bytes of data in an argument, at any depth; plain numbers count (as what they would be in an array) if asked."""
+    if type(wire) is int:
+        return 0
+    tag = wire[0]
+    if tag == ARRAY:
+        return encoded_bytes(wire)
+    if tag in (_TUPLE, _LIST):
+        return sum([argument_bytes(part, literals=literals) for part in wire[1]])
+    if tag == _SCALAR:
+        return len(wire[2])
+    if not literals:
+        return 0
+    if tag == _COMPLEX:
+        return 2 * NUMBER_BYTES
+    return NUMBER_BYTES if tag == _LITERAL and isinstance(wire[1], int | float) else 0
+
+
+def weight(wire: Any) -> int:
+    """About how many bytes an argument takes in a body, rather too many than too few."""
+    if type(wire) is int:
+        return _NODE_BYTES
+    tag = wire[0]
+    if tag in (_TUPLE, _LIST):
+        return _NODE_BYTES + sum([weight(part) for part in wire[1]])
+    held = wire[4] if tag == ARRAY else wire[1] if tag == _LITERAL else None
+    if isinstance(held, bytes | str):
+        return 2 * _NODE_BYTES + 4 * len(held) if isinstance(held, str) else 2 * _NODE_BYTES + len(held)
+    if isinstance(held, int):
+        return 2 * _NODE_BYTES + held.bit_length() // 8
+    return 2 * _NODE_BYTES
 
 
 def names_in(wire: Any) -> list[int]:

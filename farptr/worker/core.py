@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from farptr.protocol import body as bodies
-from farptr.protocol import values
+from farptr.protocol import operations, values
 from farptr.protocol.commands import (
     ASK,
     CALL,
@@ -265,6 +265,8 @@ class WorkerCore:
             return values.renamed(wire, targets.__getitem__, lambda array: self._carried(array, there))
 
         new_kwargs = {k: go(w) for k, w in kwargs.items()} if kwargs else None
+        if there != self.number:
+            self._out.count(there, operations.data_bytes(operation, args, kwargs, values.argument_bytes))
         self._go_on(there, (number, code, further, operation, tuple(map(go, args)), new_kwargs), named)
 
     def _carried(self, wire: Any, there: int) -> Any:
@@ -451,7 +453,8 @@ class WorkerCore:
         ours = isinstance(error, FarptrError)
         trace = "" if ours else "".join(traceback.format_exception(error))[-MAX_TRACE_CHARACTERS:]
         number = command[0] if type(command[0]) is int else 0
-        return (type(error).__name__, str(error), operation, number, self.number, self._hop, about, trace)
+        text, hint = (error.message, error.hint) if isinstance(error, FarptrError) else (str(error), "")
+        return (type(error).__name__, text, operation, number, self.number, self._hop, about, trace, hint)
 
     def check(self) -> None:
         """Assert the laws that one look can see, between turns."""

@@ -15,7 +15,7 @@ import numpy as np
 from farptr.protocol import body as bodies
 from farptr.protocol import values
 from farptr.protocol.commands import Envelope
-from farptr.protocol.header import MAX_TRIPLES, Flag, Header, Kind, triples
+from farptr.protocol.header import MAX_TRIPLES, Flag, Header, Kind, Triples, ones, triples
 
 MANY_CREATES = MAX_TRIPLES // 4
 """More references than this at once go ahead in notes of their own."""
@@ -34,14 +34,6 @@ class _Batch:
 
     def full(self) -> bool:
         return len(self.items) >= _BATCH_COMMANDS or len(self.creates) + len(self.refs) > MANY_CREATES
-
-    def header_fields(self) -> dict[str, Any]:
-        return {
-            "buffers": len(self.buffers),
-            "value_bytes": self.value_bytes,
-            "creates": triples((n, 1) for n in self.creates) if self.creates else (),
-            "refs": triples((n, 1) for n in self.refs) if self.refs else (),
-        }
 
 
 class Outbox:
@@ -99,15 +91,17 @@ class Outbox:
             value = value.copy(order="K")
         return values.encode_array(value, batch.buffers)
 
+    def count(self, there: int, value_bytes: int) -> None:
+        """Count data that is handed on with a command."""
+        self._batch(there).value_bytes += value_bytes
+
     def moved(self, value: np.ndarray[Any, Any]) -> None:
         """Count one element that leaves in an answer as a plain value."""
         self._replies[-1].value_bytes += value.nbytes
 
     def carry(self, wire: tuple[Any, ...], old: tuple[Any, ...], there: int) -> tuple[Any, ...]:
         """An array argument handed on as it came."""
-        batch = self._batch(there)
-        batch.value_bytes += values.encoded_bytes(wire)
-        return values.moved(wire, old, batch.buffers)
+        return values.moved(wire, old, self._batch(there).buffers)
 
     def reply(self, answer: tuple[Any, ...]) -> None:
         """An answer or report for the root."""
@@ -119,42 +113,41 @@ class Outbox:
 
     def end(self, releases: list[tuple[int, int]]) -> list[Envelope]:
         """The envelopes of the turn, in order, the last with DONE."""
-        if not (self._closed or self._claims or self._replies[0].items) and len(releases) <= MAX_TRIPLES:
-            # The most frequent turn: it has nothing to say but that it is done.
-            self._sequence += 1
-            done = Header(Kind.NOTE, Flag.DONE, self._hop, self._epoch, self._number, 0, self._root, 0, self._sequence,
-                          0, 0, 0, (), (), triples(releases) if releases else ())  # fmt: skip
-            return [Envelope(done)]
-        out = [self._note(creates=chunk) for chunk in _chunks([(n, 1) for n in self._claims])]
-        out += [self._envelope(Kind.COMMAND, there, self._hop + 1, batch) for there, batch in self._closed]
-        out += [self._envelope(Kind.REPLY, self._root, self._hop, b) for b in self._replies if b.items]
-        *more, last = _chunks(releases) or [[]]
-        out += [self._note(releases=chunk) for chunk in more]
-        header = out[-1].header if out else None
-        if header is None or len(header.creates) // 3 + len(header.refs) // 3 + len(last) > MAX_TRIPLES:
-            out.append(self._note())
-        final = out[-1]
-        done = final.header._replace(
-            flags=final.header.flags | Flag.DONE, releases=final.header.releases + triples(last)
-        )
-        out[-1] = final._replace(header=done)
+        out = [self._note(creates=triples(chunk)) for chunk in _chunks([(n, 1) for n in self._claims])]
+        left = [(Kind.COMMAND, there, self._hop + 1, batch) for there, batch in self._closed]
+        left += [(Kind.REPLY, self._root, self._hop, batch) for batch in self._replies if batch.items]
+        while len(releases) > MAX_TRIPLES:
+            out.append(self._note(releases=triples(releases[:MAX_TRIPLES])))
+            releases = releases[MAX_TRIPLES:]
+        last = triples(releases) if releases else ()
+        if left and len(left[-1][3].creates) + len(left[-1][3].refs) + len(releases) <= MAX_TRIPLES:
+            out += [self._envelope(*item) for item in left[:-1]]
+            out.append(self._envelope(*left[-1], Flag.DONE, last))
+        else:
+            out += [self._envelope(*item) for item in left]
+            out.append(self._note(releases=last, flags=Flag.DONE))
         return out
 
-    def _note(self, creates: Any = (), releases: Any = ()) -> Envelope:
-        return Envelope(self._header(Kind.NOTE, 0, creates=triples(creates), releases=triples(releases)))
+    # Headers are built by position: by keyword they would cost as much as everything else that a short turn does.
 
-    def _envelope(self, kind: Kind, to: int, hop: int, batch: _Batch) -> Envelope:
-        body = bodies.dumps(tuple(batch.items))
-        header = self._header(kind, to, hop=hop, body_bytes=len(body), **batch.header_fields())
-        return Envelope(header, body, tuple(batch.buffers))
-
-    def _header(self, kind: Kind, to: int, **fields: Any) -> Header:
+    def _note(self, creates: Triples = (), releases: Triples = (), flags: int = 0) -> Envelope:
         self._sequence += 1
-        return Header(
-            kind, epoch=self._epoch, source=self._number, destination=to, root=self._root, sequence=self._sequence,
-            **fields,
-        )  # fmt: skip
+        return Envelope(Header(
+            Kind.NOTE, flags, self._hop, self._epoch, self._number, 0, self._root, 0, self._sequence, 0, 0, 0,
+            creates, (), releases,
+        ))  # fmt: skip
+
+    def _envelope(
+        self, kind: Kind, to: int, hop: int, batch: _Batch, flags: int = 0, releases: Triples = ()
+    ) -> Envelope:
+        body = bodies.dumps(tuple(batch.items))
+        self._sequence += 1
+        return Envelope(Header(
+            kind, flags, hop, self._epoch, self._number, to, self._root, len(batch.buffers), self._sequence, 0,
+            batch.value_bytes, len(body), ones(batch.creates),
+            ones(batch.refs), releases,
+        ), body, tuple(batch.buffers))  # fmt: skip
 
 
 def _chunks(counts: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
-    return [counts[at : at + MAX_TRIPLES] for at in range(0, len(counts), MAX_TRIPLES)]
+    return [counts[at : at + MAX_TRIPLES] for at in range(0, len(counts), MAX_TRIPLES)] if counts else []

@@ -294,6 +294,7 @@ def test_ctrl_c_ends_a_run_in_the_foreground(base, terminal):
 def test_down_ends_a_run_in_the_foreground(base, terminal):
     child = terminal("up", "julie")
     child.expect("joined run")
+    until(lambda: list_runs())  # a worker has joined a moment before the run can be found
     ok("down")
     said, code = ended(child)
     assert code == 0
@@ -303,6 +304,7 @@ def test_down_ends_a_run_in_the_foreground(base, terminal):
 def test_a_broker_that_dies_is_an_error(base, terminal):
     child = terminal("up", "julie")
     child.expect("joined run")
+    until(lambda: list_runs())  # a worker has joined a moment before the run can be found
     os.kill(find("default").broker_pid, signal.SIGKILL)
     said, code = ended(child)
     assert code == 6
@@ -314,6 +316,7 @@ def test_a_broker_that_dies_is_an_error(base, terminal):
 def test_a_killed_up_leaves_nothing(base, terminal):
     child = terminal("up", "julie")
     child.expect("joined run")
+    until(lambda: list_runs())  # a worker has joined a moment before the run can be found
     pids = pids_of(find("default"))
     child.kill(signal.SIGKILL)
     until(lambda: not any(map(alive, pids)) and not list(base.iterdir()))

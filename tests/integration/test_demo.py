@@ -92,7 +92,7 @@ def test_the_digits_are_learned_and_accounted_for(tmp_path):
     assert re.search(r"round  40/40  accuracy 9\d\.\d%", shown)
     assert re.search(r"w5 +me +weights +\d+ +208,000 ", shown)
     assert re.search(r"^ +w1 +gradients +40 +208,000 ", shown, re.MULTILINE)
-    assert re.search(r"^ ?aggregator +me +commands +\d+ +0 ", shown, re.MULTILINE)
+    assert re.search(r"^ ?aggregator +me +commands +\d+ +640 ", shown, re.MULTILINE)
     assert re.search(r"^ ?me +aggregator +mean gradients +40 +208,000 ", shown, re.MULTILINE)
     assert "no worker's gradient and no sample." in shown
 
