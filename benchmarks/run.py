@@ -18,18 +18,21 @@ from typing import Any
 
 import numpy as np
 import zmq
-from floor import Floor, floor
 
 import farptr as fp
+from floor import Floor, floor
+
+BLOCK = 20
 
 
-def median_us(work: Callable[[], Any], count: int) -> float:
+def block_us(work: Callable[[], Any]) -> list[float]:
+    """Microseconds of each of a block of calls; the first, which finds everything asleep, is not counted."""
     times = []
-    for _ in range(count):
+    for _ in range(BLOCK + 1):
         start = time.perf_counter()
         work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times) * 1e6
+        times.append((time.perf_counter() - start) * 1e6)
+    return times[1:]
 
 
 def submit_us(p: fp.Pointer, sim: fp.Run, count: int) -> float:
@@ -52,14 +55,6 @@ def pipelined_per_s(x: fp.Pointer, sim: fp.Run, count: int) -> float:
     return count / (time.perf_counter() - start)
 
 
-def confirmed_us(p: fp.Pointer, sim: fp.Run, count: int) -> float:
-    def once() -> None:
-        p + p
-        sim.sync()
-
-    return median_us(once, count)
-
-
 def start_up_s(workers: int) -> float:
     start = time.perf_counter()
     sim = fp.up(workers)
@@ -70,7 +65,7 @@ def start_up_s(workers: int) -> float:
 
 def help_s() -> float:
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "farptr.cli", "--help"], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "farptr", "--help"], check=True, capture_output=True)
     return time.perf_counter() - start
 
 
@@ -84,12 +79,21 @@ def measure(base: Floor, sim: fp.Run, quick: bool) -> dict[str, list[float]]:
     def note(name: str, value: float) -> None:
         found.setdefault(name, []).append(value)
 
+    trips_of = {
+        "floor_us": base.trip,
+        "confirmed_one_hop_us": lambda: (p + p, sim.sync()),
+        "confirmed_two_hops_us": lambda: (pp + pp, sim.sync()),
+        "get_us": p.get_copy,
+    }
     pipelined_per_s(p, sim, ops)
     for _ in range(rounds):
-        note("floor_us", base.round_trips_us(trips))
-        note("confirmed_one_hop_us", confirmed_us(p, sim, trips))
-        note("confirmed_two_hops_us", confirmed_us(pp, sim, trips))
-        note("get_us", median_us(p.get_copy, trips))
+        # Short blocks in turn: this machine's speed changes within a second, and must change for all of them.
+        times: dict[str, list[float]] = {}
+        for _ in range(trips // BLOCK):
+            for name, work in trips_of.items():
+                times.setdefault(name, []).extend(block_us(work))
+        for name, values in times.items():
+            note(name, statistics.median(values))
         note("submit_us", submit_us(p, sim, 200))
         note("submit_in_a_loop_us", submit_us(p, sim, ops))
         note("pipelined_per_s", pipelined_per_s(p, sim, ops))
