@@ -1,0 +1,256 @@
+"""Processes that die or stop under a client: a named error in bounded time, and the others go on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import farptr as fp
+from tests.behaviour.far import fetched, sent
+from tests.conftest import alive, pids_of, until
+
+QUICKLY_S = 2.0
+STUCK = r"no answer within 0\.3 s.*julie has \d+ to do"
+
+
+@contextlib.contextmanager
+def quickly():
+    began_s = time.monotonic()
+    yield
+    assert time.monotonic() - began_s < QUICKLY_S
+
+
+@contextlib.contextmanager
+def stopped(pid):
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def run():
+    with fp.up("julie", "toby", "alice") as run:
+        yield run
+
+
+def kill(run, name, number=signal.SIGKILL):
+    pid = run.pids[name]
+    os.kill(pid, number)
+    until(lambda: not alive(pid))
+
+
+# ---------------------------------------------------------------- a worker
+
+
+def test_a_killed_worker_is_named_with_its_signal(run):
+    p, q = sent([1], (run["julie"],)), sent([2], (run["toby"],))
+    run.sync()
+    with stopped(run.pids["julie"]):
+        threading.Timer(0.1, kill, (run, "julie")).start()
+        with quickly(), pytest.raises(fp.WorkerLost) as told:
+            p.get()
+    text = str(told.value)
+    assert "worker julie is gone" in text
+    assert "killed by signal 9 (SIGKILL)" in text
+    assert isinstance(told.value, ConnectionError)
+    assert not told.value.definite
+    assert q.get().tolist() == [2]
+
+
+@pytest.mark.parametrize(("number", "words"), [(signal.SIGSEGV, "SIGSEGV"), (signal.SIGTERM, "")])
+def test_other_ends(run, number, words):
+    p = sent([1], (run["julie"],))
+    run.sync()
+    kill(run, "julie", number)
+    with quickly(), pytest.raises(fp.WorkerLost, match=f"worker julie is gone.*{words}"):
+        p.get()
+
+
+def test_everything_about_a_dead_worker_says_so_at_once(run):
+    julie, toby, _ = run
+    p = sent([1, 2], (julie,))
+    pp = sent([1, 2], (julie, toby))
+    own = sent([5], (toby,))
+    run.sync()
+    kill(run, "julie")
+    until(lambda: "julie" not in run or run.sync())
+    calls = (
+        p.get, p.get_copy, lambda: p + 1, lambda: p.shape, lambda: float(p[0]), lambda: p.move(toby), lambda: pp + 1,
+        lambda: pp.shape, lambda: fp.tensor([1]).send(julie), lambda: own.send(julie), lambda: own.move(julie),
+        lambda: julie._objects, julie.clear_objects, lambda: julie["x"],
+    )  # fmt: skip
+    for call in calls:
+        with quickly(), pytest.raises(fp.WorkerLost, match="worker julie"):
+            call()
+    with pytest.raises(fp.UnknownWorker, match="no worker called 'julie'"):
+        run["julie"]
+    assert repr(julie) == "<VirtualWorker id:julie #objects:?>"
+    assert repr(p).endswith(f"-> julie:{p.id_at_location}]")
+    assert [w.name for w in run] == ["toby", "alice"]
+    assert own.get().tolist() == [5]
+    run.sync()
+
+
+def test_the_middle_of_a_chain_dies(run):
+    julie, toby, alice = run
+    ppp = sent([1], (julie, toby, alice))
+    run.sync()
+    kill(run, "toby")
+    with quickly(), pytest.raises(fp.WorkerLost, match=r"worker toby .*is gone"):
+        (ppp + 1).get().get().get()
+    del ppp
+    until(lambda: len(julie._objects) == 0)
+    assert len(alice._objects) == 0
+
+
+def test_a_death_while_commands_are_under_way(run):
+    julie, toby, _ = run
+    p, pp = sent(np.ones(1000), (toby,)), sent(np.ones((600, 600)), (julie, toby))
+    threading.Timer(0.05, kill, (run, "julie")).start()
+    with pytest.raises(fp.WorkerLost, match="julie"):  # noqa: PT012 - the first command after it
+        while True:
+            q = pp @ pp
+            q.shape  # noqa: B018
+    del pp, q
+    run.sync()
+    assert float(p.sum()) == 1000
+    assert len(toby._objects) == 1
+
+
+def test_sync_does_not_wait_for_the_dead(run):
+    pp = sent([1], (run["julie"], run["toby"]))
+    with stopped(run.pids["julie"]):
+        for _ in range(100):
+            pp += 1
+        threading.Timer(0.1, kill, (run, "julie")).start()
+        with quickly():
+            run.sync()
+
+
+def test_the_other_client_is_told_too(run):
+    with fp.connect(run._running.info.address) as other:
+        p = sent([1], (other["julie"],))
+        other.sync()
+        kill(run, "julie")
+        with quickly(), pytest.raises(fp.WorkerLost, match="julie"):
+            p.get()
+
+
+# ---------------------------------------------------------------- a worker that is stopped or busy
+
+
+def test_a_stopped_worker_is_a_deadline_and_then_all_is_well():
+    with fp.up("julie", "toby", timeout=0.3) as run:
+        p, q = sent([1], (run["julie"],)), sent([2], (run["toby"],))
+        run.sync()
+        with stopped(run.pids["julie"]):
+            for call in (p.get, lambda: p.shape):
+                with quickly(), pytest.raises(fp.DeadlineExceeded, match=STUCK):
+                    call()
+            assert q.get_copy().tolist() == [2]
+            for call in (lambda: run["julie"]._objects, lambda: run.sync(timeout=0.3)):
+                with quickly(), pytest.raises(fp.DeadlineExceeded, match=STUCK):
+                    call()
+        run.timeout = 30
+        assert isinstance(p.get_copy(), fp.tensor)
+        assert p.get().tolist() == [1]
+        assert q.get().tolist() == [2]
+        run.sync()
+        assert [len(w._objects) for w in run] == [0, 0]
+
+
+def test_a_deadline_is_a_timeout_error_and_indefinite():
+    with fp.up("julie") as run:
+        p = sent([1], tuple(run))
+        run.sync()
+        with stopped(run.pids["julie"]), pytest.raises(TimeoutError) as told:
+            p.get(timeout=0.1)
+        assert not told.value.definite
+        assert p.get(timeout=None).tolist() == [1]
+
+
+def test_progress_is_no_reason_to_give_up():
+    """A long honest queue takes longer than the timeout; each command alone does not."""
+    with fp.up("julie") as run:
+        p = fp.tensor(np.eye(500)).send(run["julie"])
+
+        def issue(count):
+            nonlocal p
+            for _ in range(count):
+                p = p @ p
+                run.flush()
+
+        run.sync()
+        began_s = time.monotonic()
+        issue(20)
+        run.sync()
+        run.timeout = 60 * (time.monotonic() - began_s) / 20
+        while run._session.ask_broker("progress")["under_way"] < 150:
+            issue(50)
+        began_s = time.monotonic()
+        assert fetched(p)[0, 0] == 1.0
+        assert time.monotonic() - began_s > run.timeout
+
+
+def test_a_pointer_that_arrives_after_its_deadline_is_released():
+    with fp.up("julie", "toby") as run:
+        pp = sent([1], tuple(run))
+        run.sync()
+        with stopped(run.pids["toby"]):
+            for _ in range(3):
+                with pytest.raises(fp.DeadlineExceeded):
+                    pp.get_copy(timeout=0.05)
+        run.sync()
+        del pp
+        assert [len(w._objects) for w in run] == [0, 0]
+
+
+# ---------------------------------------------------------------- the broker, the supervisor
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["supervisor", "broker"])
+def test_the_end_of_the_broker_is_the_end_of_the_run(which):
+    with fp.up("julie") as run:
+        p = sent([1], tuple(run))
+        run.sync()
+        pids = pids_of(run)
+        os.kill(pids[which], signal.SIGKILL)
+        with quickly(), pytest.raises(fp.BrokerLost, match=r"the broker of run .* is gone"):  # noqa: PT012
+            while True:
+                p.get_copy()
+        for call in (p.get, run.sync, run.traffic, lambda: fp.tensor([1]).send(run._session and p.location).get()):
+            with quickly(), pytest.raises(fp.BrokerLost):
+                call()
+        assert "PointerTensor" in repr(p)
+        until(lambda: not any(map(alive, pids)))
+
+
+def test_the_broker_dies_while_a_client_waits():
+    with fp.up("julie") as run:
+        p = sent([1], tuple(run))
+        run.sync()
+        with stopped(run.pids["julie"]):
+            threading.Timer(0.1, os.kill, (run._running.info.broker_pid, signal.SIGKILL)).start()
+            with quickly(), pytest.raises(fp.BrokerLost):
+                p.get(timeout=None)
+
+
+def test_an_interrupt_while_waiting_leaves_the_session_usable():
+    with fp.up("julie") as run:
+        p = sent([1], tuple(run))
+        run.sync()
+        with stopped(run.pids["julie"]):
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+            with quickly(), pytest.raises(KeyboardInterrupt):
+                p.get(timeout=None)
+        assert p.get().tolist() == [1]
+        run.sync()
