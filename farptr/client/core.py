@@ -7,7 +7,8 @@ Laws
     4. A reference is released when no owning handle is left, behind every command issued so far.
     5. Every command that waits gets exactly one answer: the worker's, or the loss of a worker on its path.
     6. A handle that does not own finds its object, or finds that it is gone, as in program order: after something was
-       given up, its use is fenced; so is storing under an id whose older generation may live or not.
+       given up, its use is fenced; so is storing under an id whose older generation may live or not. Before it is sent
+       or moved, it is looked for (``is_in_doubt``).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from farptr.protocol.commands import (
     CLEAR,
     FAILED,
     GET,
+    HERE,
     KEEP,
     KEEP_NOT,
     KEEP_SENT,
@@ -105,10 +107,12 @@ class SessionCore:
         self._waiting: dict[int, Waiting] = {}
         self._places: weakref.WeakValueDictionary[tuple[int, int], Place] = weakref.WeakValueDictionary()
         """By (worker, id), of what was sent, moved or fetched: such an id may come up again."""
-        self._loaded: weakref.WeakSet[Node] = weakref.WeakSet()
-        """Workers' own data, which stays where it is when it is moved."""
-        self._doubtful = False
-        """Something was given up since the last FENCE: what no handle owns may be about to go (law 6)."""
+        self._loaded: set[int] = set()
+        """Names of workers' own data, which stays where it is when it is moved."""
+        self._given_up = 0
+        """How often a reference was given up, or something replaced: what no handle owns may go by it (law 6)."""
+        self._settled = 0
+        """``_given_up`` at the last FENCE."""
         self._raised: set[tuple[int, int, int]] = set()
         """Failures that were raised before their report came: (command, worker, hop)."""
         self._changed: dict[int, weakref.ref[Node]] = {}
@@ -153,7 +157,7 @@ class SessionCore:
         place = self._places.get((worker, id))
         known = place.nodes() if place is not None else []
         if known:
-            self._doubtful = True
+            self._given_up += 1
         node = next((n for n in known if n.claims), None)
         if node is None:
             node = named(make_name(worker, id, 0 if fresh else self.ids.next()), target)
@@ -257,6 +261,17 @@ class SessionCore:
         """Ask about the data at the far end; the number to wait for."""
         return self._question((0, C_ASK, node.name, question), node.worker, path_of(node), node)
 
+    def is_in_doubt(self, node: Node) -> bool:
+        """Whether the object may be gone, as no handle owns it; ``look`` settles that.
+
+        What changes places or makes references asks first: a command that fails would leave wrong paths behind.
+        """
+        return not node.claims and node.seen != self._given_up
+
+    def look(self, node: Node) -> tuple[int, int]:
+        """Ask whether the object is there; the number to wait for, and what to remember (``node.seen``) if it is."""
+        return self._question((0, C_ASK, node.name, HERE), node.worker, (node.worker,), node), self._given_up
+
     def list(self, worker: int, what: str = "objects") -> int:
         """Ask a worker for its objects once everything is settled; the number to wait for."""
         return self._question((0, LIST, what), worker, (worker,), None, Flag.FENCE | Flag.ALL)
@@ -282,12 +297,10 @@ class SessionCore:
         there = make_name(worker, new_id)
         ends = (make_name(node.worker, id), there)
         batch = self._open(node.worker, path, MOVE, ends=ends, operands=(node,), place=place)
-        # Without a claim the object may be gone, and own data is copied: then less is known than it seems.
-        sure = bool(node.claims) and node not in self._loaded
-        target = node.target if node.claims or place not in self._places else UNKNOWN
-        new = self._place(worker, new_id, new_id != id, target)
+        new = self._place(worker, new_id, new_id != id, node.target)
         self._note_place(node)
-        node.lead_to(new if sure else UNKNOWN)
+        if node.name not in self._loaded:
+            node.lead_to(new)
         number = self._next()
         self._watch(number, new)
         command = (number, C_MOVE, node.name, new.name, int(owned))
@@ -311,12 +324,8 @@ class SessionCore:
         elif target.worker == node.worker:
             path = (node.worker,)
         batch = self._open(node.worker, path, PULL, operands=(node,))
-        self._doubtful = True
-        if not node.claims:  # it may be gone, and then nothing changes
-            node.lead_to(UNKNOWN)
-            if target is not UNKNOWN:
-                target.lead_to(UNKNOWN)
-        elif target is not UNKNOWN and target.target is not node:
+        self._given_up += 1
+        if target is not UNKNOWN and target.target is not node:
             node.lead_to(target.target)
             target.lead_to(node)
         number = self._next()
@@ -328,6 +337,9 @@ class SessionCore:
         path = (node.worker,)
         batch = self._open(node.worker, path, OTHER, operands=(node,))
         self.batches.flush_others(node.worker)  # it may end the life of what this points at
+        self._given_up += 1
+        if not on:
+            self._loaded.discard(node.name)
         self._issue(batch, (self._next(), KEEP, node.name, int(on)), path)
 
     def clear(self, worker: int) -> None:
@@ -367,9 +379,9 @@ class SessionCore:
         if (
             flags & Flag.FENCE
             or (len(self.order) and self.order.must_fence(path, kind, ends))
-            or (self._doubtful and self._is_in_doubt(operands, place))
+            or (self._given_up != self._settled and self._is_in_doubt(operands, place))
         ):
-            self._doubtful = False
+            self._settled = self._given_up
             self.order.clear()
             self.batches.flush()
             self.fences += 1
@@ -438,7 +450,7 @@ class SessionCore:
     def drop(self, node: Node) -> None:
         """An owning handle is gone."""
         node.claims -= 1
-        self._doubtful = True
+        self._given_up += 1
         if not node.claims and node.received:
             self.batches.releases[node.name] = self.batches.releases.get(node.name, 0) + node.received
             node.received = 0
@@ -447,7 +459,7 @@ class SessionCore:
         """Ask to be told when every session is settled; the key to wait for."""
         self.batches.flush(sync=True)
         self._unmarked = 0  # nothing is under way when this is answered
-        self._doubtful = False
+        self._settled = self._given_up
         self.order.clear()
         return self._await_broker(self.batches.sequence)
 
@@ -520,7 +532,7 @@ class SessionCore:
             node.name = name
         elif source is None:
             node = named(name)
-            self._loaded.add(node)
+            self._loaded.add(name)
         else:
             node = self._known(name) or named(name, UNKNOWN)
             self._note_place(node)

@@ -41,7 +41,7 @@ class Place:
 class Node:
     """One object, as a client knows it."""
 
-    __slots__ = ("__weakref__", "claims", "fault", "name", "place", "received", "target", "worker")
+    __slots__ = ("__weakref__", "claims", "fault", "name", "place", "received", "seen", "target", "worker")
 
     def __init__(self, name: int, worker: int, target: Node | None) -> None:
         self.name = name
@@ -54,6 +54,8 @@ class Node:
         """References that the broker booked for this session and that were not released."""
         self.fault = 0
         """Number of an in-place command on it that failed and was not raised yet."""
+        self.seen = -1
+        """State of the session (``SessionCore.is_in_doubt``) in which it was seen to be there, without a claim."""
         self.place: Place | None = None
         """Where its other generations are found; None while its id cannot come up again."""
 

@@ -108,6 +108,19 @@ class Pointer(NumpyFace):
             self._session.raise_fault(self._node)
         return self._node
 
+    def look(self) -> None:
+        """Raise ObjectGone when this handle does not own, and its object is gone. Asks only when that may be."""
+        if self._owns:
+            return
+        session = self._session
+        with session.command() as core:
+            node = self.use()
+            if not core.is_in_doubt(node):
+                return
+            key, seen = core.look(node)
+        session.wait(key, doing=lambda: f"to see whether {self!r} still leads somewhere")
+        node.seen = seen
+
     def _give_up(self, how: str) -> None:
         """Under the lock: this handle points at nothing from now on."""
         self._spent = how
@@ -175,6 +188,7 @@ class Pointer(NumpyFace):
 
     def move_to(self, number: int) -> None:
         """``move``, for a worker's number."""
+        self.look()
         with self._session.command() as core:
             node = self.use()
             if number == node.worker:
@@ -189,6 +203,7 @@ class Pointer(NumpyFace):
 
         Returns this handle. Raises InvalidRemoteGet when the worker has the data itself.
         """
+        self.look()
         with self._session.command() as core:
             core.remote_get(self.use())
         self._session.settle_if_sync()

@@ -152,6 +152,8 @@ class Worker:
     def receive(self, value: Any, *, garbage_collect_data: bool = True) -> Pointer:
         """Send an array or a pointer here."""
         session = self._session
+        if isinstance(value, Pointer) and value._session is session:
+            value.look()
         with session.command() as core:
             if isinstance(value, Pointer):
                 pointer = self._receive_pointer(value, keep=not garbage_collect_data)

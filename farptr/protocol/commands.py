@@ -24,6 +24,9 @@ LABELS = {
     PUSH: "push", LIST: "list", NAMED: "named", KEEP: "keep", CLEAR: "clear_objects",
 }  # fmt: skip
 
+HERE = "here"
+"""A question of ASK: whether the object is there at the first hop, whatever it is."""
+
 # How a reply answers its command.
 VALUE = 0
 PLAIN = 1

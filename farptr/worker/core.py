@@ -23,6 +23,7 @@ from farptr.protocol.commands import (
     CLEAR,
     FAILED,
     GET,
+    HERE,
     KEEP,
     KEEP_NOT,
     KEEP_OWN,
@@ -308,7 +309,9 @@ class WorkerCore:
     def _ask(self, command: Command) -> None:
         number, code, name, question = command
         value = self.store.value(name)
-        if isinstance(value, Pointer):
+        if question == HERE:
+            self._out.reply((number, PLAIN, True))
+        elif isinstance(value, Pointer):
             self._check_hop()
             self._go_on(worker_of(value.target), (number, code, value.target, question), [])
         elif isinstance(value, Failure):

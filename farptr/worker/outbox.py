@@ -116,16 +116,14 @@ class Outbox:
         out = [self._note(creates=triples(chunk)) for chunk in _chunks([(n, 1) for n in self._claims])]
         left = [(Kind.COMMAND, there, self._hop + 1, batch) for there, batch in self._closed]
         left += [(Kind.REPLY, self._root, self._hop, batch) for batch in self._replies if batch.items]
-        while len(releases) > MAX_TRIPLES:
-            out.append(self._note(releases=triples(releases[:MAX_TRIPLES])))
-            releases = releases[MAX_TRIPLES:]
-        last = triples(releases) if releases else ()
         if left and len(left[-1][3].creates) + len(left[-1][3].refs) + len(releases) <= MAX_TRIPLES:
             out += [self._envelope(*item) for item in left[:-1]]
-            out.append(self._envelope(*left[-1], Flag.DONE, last))
-        else:
-            out += [self._envelope(*item) for item in left]
-            out.append(self._note(releases=last, flags=Flag.DONE))
+            out.append(self._envelope(*left[-1], Flag.DONE, triples(releases) if releases else ()))
+            return out
+        out += [self._envelope(*item) for item in left]
+        *more, last = _chunks(releases) or [[]]
+        out += [self._note(releases=triples(chunk)) for chunk in more]
+        out.append(self._note(releases=triples(last) if last else (), flags=Flag.DONE))
         return out
 
     # Headers are built by position: by keyword they would cost as much as everything else that a short turn does.
