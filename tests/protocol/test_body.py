@@ -1,0 +1,95 @@
+"""Bodies resolve no globals and raise nothing but ProtocolError."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from farptr.protocol import body as bodies
+from farptr.protocol.errors import ProtocolError
+
+plain = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8), st.binary(max_size=8)
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(plain)
+def test_round_trip(value):
+    assert bodies.loads(bodies.dumps(value)) == value
+
+
+def test_golden_body():
+    assert bodies.dumps(((1, 3, 5),)).hex() == "8005950b000000000000004b014b034b05879485942e"
+
+
+class Bomb:
+    def __reduce__(self):
+        return (print, ("it ran",))
+
+
+@pytest.mark.parametrize(
+    "value", [Bomb(), np.int64(1), np.arange(3), np.dtype("f8"), print, ValueError("x"), object(), type, 1j, {1}]
+)
+def test_globals_are_refused(value, capsys):
+    try:
+        data = pickle.dumps(value, protocol=5)
+    except Exception:  # what pickle itself refuses cannot come
+        pytest.skip("not picklable")
+    try:
+        found = bodies.loads(data)
+    except ProtocolError:
+        assert capsys.readouterr().out == ""
+        return
+    assert type(found) in (set, int), "only builtins come out"
+
+
+@pytest.mark.parametrize("data", [
+    b"cos\nsystem\n(S'true'\ntR.", b"\x80\x05\x8c\x02os\x8c\x06system\x93.", b"\x80\x02Ppersistent\n.", b"",
+    b"\x80\x05", b".", b"(((", b"\x80\x05\x95\xff\xff\xff\xff\xff\xff\xff\x7f.", b"\x80\xff.", b"I99999\n",
+    b"\x80\x05K\x01", b"\x80\x05h\x00.", b"\x82\x01.", b"i__main__\nBomb\n.",
+])  # fmt: skip
+def test_each_fault_is_a_protocol_error(data):
+    with pytest.raises(ProtocolError):
+        bodies.loads(data)
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=60))
+def test_garbage(data):
+    with contextlib.suppress(ProtocolError):
+        bodies.loads(data)
+
+
+@settings(max_examples=300)
+@given(plain, st.data())
+def test_mutated_bytes(value, data):
+    raw = bytearray(bodies.dumps(value))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(raw) - 1))
+        raw[at] = data.draw(st.sampled_from([0, 1, 46, 40, 41, 75, 78, 93, 133, 140]))  # mostly opcodes
+    with contextlib.suppress(ProtocolError):
+        bodies.loads(bytes(raw))
+
+
+def test_a_body_has_a_limit():
+    with pytest.raises(ProtocolError, match="at most"):
+        bodies.loads(bytes(bodies.MAX_BODY_BYTES + 1))
+
+
+def test_loads_as():
+    assert bodies.loads_as(tuple, bodies.dumps((1,))) == (1,)
+    with pytest.raises(ProtocolError, match="list where tuple belongs"):
+        bodies.loads_as(tuple, bodies.dumps([1]))

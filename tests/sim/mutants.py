@@ -1,0 +1,313 @@
+"""Broken variants of single rules, as context managers: the tests must notice every one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from farptr.broker.core import BrokerCore, Turn
+from farptr.broker.rows import Rows
+from farptr.client import order
+from farptr.client.batches import Batches
+from farptr.client.core import SessionCore
+from farptr.client.order import Outstanding
+from farptr.protocol.body import loads
+from farptr.protocol.commands import MOVE
+from farptr.protocol.header import Flag, Kind, decode, names_of, triples
+from farptr.protocol.ids import worker_of
+from farptr.worker.core import WorkerCore
+from farptr.worker.outbox import Outbox
+from farptr.worker.store import Store
+
+MUTANTS: dict[str, Callable[[], Any]] = {}
+
+
+def mutant(function: Callable[..., Any]) -> Callable[..., Any]:
+    MUTANTS[function.__name__] = contextmanager(function)
+    return MUTANTS[function.__name__]
+
+
+@mutant
+def no_fence() -> Iterator[None]:
+    """Commands never wait for what they could overtake."""
+    with patch.object(Outstanding, "must_fence", lambda *_: False):
+        yield
+
+
+def _or(rule: Callable[[Any, Any], bool]) -> Any:
+    real = order._may_pass
+
+    def may_pass(p: Any, kind: int, places: Any, q: Any, q_kind: int, moved: Any) -> bool:
+        return rule(p, q) or real(p, kind, places, q, q_kind, moved)
+
+    return patch.object(order, "_may_pass", may_pass)
+
+
+@mutant
+def prefix_rule() -> Iterator[None]:
+    """A command may go when its path is a prefix of the outstanding one's."""
+    with _or(lambda p, q: p == q[: len(p)]):
+        yield
+
+
+@mutant
+def remote_get_like_any_other() -> Iterator[None]:
+    """A command may go when its path is the outstanding one's, remote_get or not."""
+    with _or(lambda p, q: p == q):
+        yield
+
+
+@mutant
+def a_reply_clears_everything() -> Iterator[None]:
+    """ "Everything forwarded earlier stands ahead of anything that the client sends next", beyond the next hop too."""
+    with patch.object(Outstanding, "answered", lambda self, path, number: self.clear()):
+        yield
+
+
+@mutant
+def batches_in_any_order() -> Iterator[None]:
+    """Batches for other workers do not leave before a multi-hop command."""
+    with patch.object(Batches, "flush_others", lambda *_: None):
+        yield
+
+
+@mutant
+def releases_pass_batches() -> Iterator[None]:
+    """A release leaves before the open batches."""
+    real = SessionCore.drop
+
+    def drop(self: Any, node: Any) -> None:
+        real(self, node)
+        releases, self.batches.releases = self.batches.releases, {}
+        if releases:
+            kept, self.batches._open = self.batches._open, {}
+            self.batches.releases = releases
+            self.batches.flush()
+            self.batches._open = kept
+
+    with patch.object(SessionCore, "drop", drop):
+        yield
+
+
+@mutant
+def weak_handles_are_not_fenced() -> Iterator[None]:
+    """A handle that does not own is used without looking whether its object is about to go."""
+    with patch.object(SessionCore, "_is_in_doubt", lambda *_: False):
+        yield
+
+
+@mutant
+def replies_before_forwards() -> Iterator[None]:
+    """A turn's replies leave before its forwards."""
+    real = Outbox.end
+
+    def end(self: Any, releases: Any) -> Any:
+        found = real(self, releases)
+        last = found[-1].header
+        found[-1] = found[-1]._replace(header=last._replace(flags=last.flags & ~Flag.DONE, releases=()))
+        found.sort(key=lambda e: e.header.kind != Kind.REPLY)
+        final = found[-1].header
+        done = final._replace(flags=final.flags | Flag.DONE, releases=last.releases)
+        found[-1] = found[-1]._replace(header=done)
+        return found
+
+    with patch.object(Outbox, "end", end):
+        yield
+
+
+@mutant
+def done_before_forwards() -> Iterator[None]:
+    """DONE leaves first: the session looks settled while forwards are on their way."""
+    real = Outbox.end
+
+    def end(self: Any, releases: Any) -> Any:
+        found = real(self, releases)
+        if len(found) == 1 and found[0].header.kind == Kind.NOTE:
+            return found
+        last = found[-1].header
+        found[-1] = found[-1]._replace(header=last._replace(flags=last.flags & ~Flag.DONE))
+        note = self._note()
+        return [note._replace(header=note.header._replace(flags=Flag.DONE)), *found]
+
+    with patch.object(Outbox, "end", end):
+        yield
+
+
+@mutant
+def releases_after_done() -> Iterator[None]:
+    """A worker's releases leave behind its DONE."""
+    real = Outbox.end
+
+    def end(self: Any, releases: Any) -> Any:
+        found = real(self, [])
+        return [*found, self._note(releases=triples(releases))] if releases else found
+
+    with patch.object(Outbox, "end", end):
+        yield
+
+
+@mutant
+def releases_inside_the_turn() -> Iterator[None]:
+    """A worker decides what to release after each command, not at the end of the turn."""
+    real_command, real_end = WorkerCore._command, Store.end_turn
+    early: dict[int, dict[int, int]] = {}
+
+    def command(self: Any, command: Any) -> None:
+        real_command(self, command)
+        mine = early.setdefault(id(self.store), {})
+        for name, count in real_end(self.store):
+            mine[name] = mine.get(name, 0) + count
+
+    def end_turn(self: Any) -> Any:
+        mine = early.pop(id(self), {})
+        for name, count in real_end(self):
+            mine[name] = mine.get(name, 0) + count
+        return sorted(mine.items())
+
+    with patch.object(WorkerCore, "_command", command), patch.object(Store, "end_turn", end_turn):
+        yield
+
+
+@mutant
+def no_row_for_the_owner() -> Iterator[None]:
+    """A reference that arrives at the object's own worker gets no row."""
+    real = BrokerCore._book
+
+    def book(self: Any, name: int, source: int, holder: int, *rest: Any) -> None:
+        if worker_of(name) != holder:
+            real(self, name, source, holder, *rest)
+
+    with patch.object(BrokerCore, "_book", book):
+        yield
+
+
+@mutant
+def free_without_exports() -> Iterator[None]:
+    """FREE deletes whatever the export count."""
+    real = Store.free
+
+    def free(self: Any, name: int, exports: int) -> None:
+        real(self, name, self._exports.get(name, exports))
+
+    with patch.object(Store, "free", free):
+        yield
+
+
+@mutant
+def release_of_one() -> Iterator[None]:
+    """A holder releases one reference, however many it received."""
+    real = Store.end_turn
+    with patch.object(Store, "end_turn", lambda self: [(name, 1) for name, _ in real(self)]):
+        yield
+
+
+@mutant
+def frees_are_not_counted() -> Iterator[None]:
+    """A session is settled although a FREE of its doing is under way."""
+    real_free, real_finish, real_route = BrokerCore._free, BrokerCore._finish, BrokerCore._route
+
+    class Uncounted(Turn):
+        pass
+
+    def free(self: Any, *args: Any) -> None:
+        def append(self: Any, worker: int, turn: Turn) -> None:
+            self.turns[worker].append(Uncounted(*turn))
+
+        with patch.object(BrokerCore, "_route", append):
+            real_free(self, *args)
+
+    def finish(self: Any, worker: int, root: int) -> None:
+        if isinstance(self.turns[worker][0], Uncounted):
+            real_route(self, worker, self.turns[worker][0])
+            self.turns[worker].pop()
+        real_finish(self, worker, root)
+
+    with (
+        patch.object(BrokerCore, "_free", free),
+        patch.object(BrokerCore, "_finish", finish),
+        patch.object(BrokerCore, "check", lambda *_: None),
+    ):
+        yield
+
+
+@mutant
+def forwards_wait_too() -> Iterator[None]:
+    """While a client's input waits, what workers forward for it waits as well."""
+    real = BrokerCore.receive
+
+    def receive(self: Any, source: int, raw: bytes, body: bytes, buffers: Any) -> Any:
+        header = decode(raw)
+        session = self.sessions.get(header.root)
+        if source in self.turns and header.kind == Kind.COMMAND and session and session.input:
+            return []  # it would wait for the DONE that it carries itself, so for ever
+        return real(self, source, raw, body, buffers)
+
+    with patch.object(BrokerCore, "receive", receive):
+        yield
+
+
+@mutant
+def lists_wait_for_their_own_session() -> Iterator[None]:
+    """An inspection waits for its own session alone."""
+    with patch.object(Flag, "ALL", 0):
+        yield
+
+
+@mutant
+def generations_are_strangers() -> Iterator[None]:
+    """Each generation of an id is freed by itself."""
+
+    def to_free(self: Any, name: int) -> Any:
+        record = self._records[name]
+        return [] if isinstance(record, int) or record.rows else [(name, record.exports)]
+
+    with patch.object(Rows, "_to_free", to_free):
+        yield
+
+
+@mutant
+def moves_give_no_reference() -> Iterator[None]:
+    """The worker that an object leaves gets no reference to its new name from the client."""
+    real = BrokerCore._book
+
+    def book(self: Any, name: int, source: int, holder: int, *rest: Any) -> None:
+        fresh = self.rows.holders(name) == {source: 1}
+        if not (source in self.sessions and fresh and worker_of(name) != holder):
+            real(self, name, source, holder, *rest)
+
+    real_turn = WorkerCore.turn
+
+    def turn(self: Any, envelope: Any) -> Any:
+        mine = [n for n, _ in names_of(envelope.header.refs) if worker_of(n) != self.number]
+        moved = {c[3] for c in loads(envelope.body) if c[1] == MOVE} if envelope.header.kind == Kind.COMMAND else set()
+        real_end = self._out.end
+
+        def end(releases: Any) -> Any:
+            # As it was: the worker claims the new name itself, with its push.
+            found = real_end([])
+            claims = [(n, 1) for n in moved if n in mine]
+            note = self._out._note(creates=triples(claims), releases=triples(releases))
+            last = found[-1]
+            found[-1] = last._replace(header=last.header._replace(flags=last.header.flags & ~Flag.DONE))
+            return [*found, note._replace(header=note.header._replace(flags=Flag.DONE))]
+
+        with patch.object(self._out, "end", end):
+            return real_turn(self, envelope)
+
+    with patch.object(BrokerCore, "_book", book), patch.object(WorkerCore, "turn", turn):
+        yield
+
+
+@mutant
+def releases_are_forgotten() -> Iterator[None]:
+    """A worker never gives its references back."""
+    real = Store.end_turn
+
+    def end_turn(self: Any) -> Any:
+        real(self)
+        return []
+
+    with patch.object(Store, "end_turn", end_turn):
+        yield

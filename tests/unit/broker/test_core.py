@@ -1,0 +1,381 @@
+"""The broker's decisions, one envelope at a time: order, fences, barriers, losses, faults."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from farptr.broker.core import MARK_LOW, BrokerCore
+from farptr.protocol import body as bodies
+from farptr.protocol.errors import BadName, ProtocolError
+from farptr.protocol.header import Flag, Header, Kind, decode, encode, names_of, triples
+from farptr.protocol.ids import make_name
+
+EPOCH = 9
+X = 10**10
+
+
+class Bench:
+    """A broker with parties; ``give`` feeds one envelope, ``got`` is what each party was delivered."""
+
+    def __init__(self, workers=("julie", "toby"), clients=1):
+        self.core = BrokerCore(run="r", epoch=EPOCH, seed=1)
+        self.numbers = {}
+        for name in workers:
+            self.join("worker", name, name)
+        for at in range(clients):
+            self.join("client", "me", f"me{at + 1}")
+        self.got = {number: [] for number in self.numbers.values()}
+
+    def join(self, role, name, label):
+        party, out = self.core.register({"role": role, "name": name, "pid": 1, "host": "h"})
+        self.numbers[label] = party.number
+        return party, out
+
+    def __getitem__(self, label):
+        return self.numbers[label]
+
+    def give(self, source, kind, body=b"", buffers=(), **fields):
+        number = self[source]
+        root = fields.pop("root", number if source.startswith("me") else self["me1"])
+        if "destination" in fields:
+            fields["destination"] = self[fields["destination"]]
+        header = Header(
+            kind, epoch=fields.pop("epoch", EPOCH), root=root, body_bytes=len(body), buffers=len(buffers), **fields
+        )
+        out = self.core.receive(number, encode(header), body, buffers)
+        self.core.check()
+        for delivery in out:
+            self.got.setdefault(delivery.destination, []).append(decode(delivery.header))
+        return [(decode(d.header).kind, d.destination) for d in out]
+
+    def done(self, worker, root="me1", **fields):
+        return self.give(worker, Kind.NOTE, flags=Flag.DONE, root=self[root], **fields)
+
+    def name(self, worker, id=X, generation=0):
+        return make_name(self[worker], id, generation)
+
+
+def command(bench, to, source="me1", **fields):
+    return bench.give(source, Kind.COMMAND, destination=to, **fields)
+
+
+def test_registering():
+    core = BrokerCore(run="r", epoch=EPOCH, seed=3)
+    first, (welcome,) = core.register({"role": "worker", "name": "julie", "pid": 5, "host": "h"})
+    second, (_, news) = core.register({"role": "client", "name": "whatever", "pid": 6, "host": "h"})
+    told = bodies.loads(welcome.body)
+    assert (told["number"], told["epoch"], told["seed"]) == (first.number, EPOCH, 3)
+    assert bodies.loads(news.body) == {"joined": (second.number, "me", "client", 6, "h")}
+    assert news.destination == first.number
+    with pytest.raises(BadName):
+        core.register({"role": "worker", "name": "julie", "pid": 5, "host": "h"})
+    king = {"role": "king", "name": "x", "pid": 1, "host": "h"}
+    for hello in ({}, king, {"role": "worker", "name": "x", "pid": "1"}):
+        with pytest.raises(ProtocolError):
+            core.register(hello)
+    core.check()
+    assert len(core.roster.live) == 2
+
+
+def test_routing_fills_in_the_source_and_counts():
+    bench = Bench()
+    assert command(bench, "julie") == [(Kind.COMMAND, bench["julie"])]
+    assert bench.got[bench["julie"]][0].source == bench["me1"]
+    assert bench.core.total == 1
+    bench.give("julie", Kind.COMMAND, destination="toby", root=bench["me1"])
+    assert bench.core.total == 2
+    bench.give("julie", Kind.REPLY, destination="me1", flags=Flag.DONE, root=bench["me1"])
+    bench.done("toby")
+    assert bench.core.total == 0
+
+
+def test_a_fence_waits_and_everything_behind_it():
+    bench = Bench()
+    command(bench, "julie")
+    assert command(bench, "toby", flags=Flag.FENCE) == []
+    assert command(bench, "julie") == []
+    assert bench.give("me1", Kind.NOTE) == []
+    assert bench.done("julie") == [(Kind.COMMAND, bench["toby"]), (Kind.COMMAND, bench["julie"])]
+    assert bench.core.total == 2
+
+
+def test_a_fence_does_not_wait_for_what_stands_behind_it():
+    bench = Bench()
+    command(bench, "julie", flags=Flag.FENCE)
+    assert command(bench, "julie", flags=Flag.FENCE) == []
+    assert command(bench, "julie", flags=Flag.FENCE) == []
+    assert bench.done("julie") == [(Kind.COMMAND, bench["julie"])]
+    assert bench.done("julie") == [(Kind.COMMAND, bench["julie"])]
+
+
+def test_forwards_never_wait_and_keep_the_fence_closed():
+    bench = Bench()
+    command(bench, "julie")
+    command(bench, "toby", flags=Flag.FENCE)
+    assert bench.give("julie", Kind.COMMAND, destination="toby", flags=Flag.DONE, root=bench["me1"]) == [
+        (Kind.COMMAND, bench["toby"])
+    ]
+    assert bench.done("toby") == [(Kind.COMMAND, bench["toby"])]
+
+
+def test_one_clients_fence_is_no_concern_of_another():
+    bench = Bench(clients=2)
+    command(bench, "julie")
+    command(bench, "toby", flags=Flag.FENCE)
+    assert command(bench, "toby", source="me2") == [(Kind.COMMAND, bench["toby"])]
+    assert command(bench, "julie", source="me2", flags=Flag.FENCE) == []
+    bench.done("toby", root="me2")
+    assert bench.core.sessions[bench["me1"]].input
+
+
+def test_an_all_barrier_waits_for_every_session_and_holds_their_inputs():
+    bench = Bench(clients=2)
+    command(bench, "julie")
+    assert bench.give("me2", Kind.SYNC, flags=Flag.FENCE | Flag.ALL, sequence=7) == []
+    assert command(bench, "julie") == [], "held, or the barrier might wait for ever"
+    out = bench.done("julie")
+    assert out == [(Kind.SYNCED, bench["me2"]), (Kind.COMMAND, bench["julie"])]
+    assert bench.got[bench["me2"]][0].sequence == 7
+
+
+def test_two_barriers_at_once():
+    bench = Bench(clients=2)
+    command(bench, "julie")
+    command(bench, "julie", source="me2")
+    for client in ("me1", "me2"):
+        assert bench.give(client, Kind.SYNC, flags=Flag.FENCE | Flag.ALL) == []
+    bench.done("julie")
+    assert bench.done("julie", root="me2") == [(Kind.SYNCED, bench["me1"]), (Kind.SYNCED, bench["me2"])]
+    assert not bench.core.barrier
+
+
+def test_a_sync_that_rides_on_a_command():
+    bench = Bench()
+    assert command(bench, "julie", flags=Flag.SYNC, sequence=3) == [(Kind.COMMAND, bench["julie"])]
+    assert command(bench, "julie") == []
+    assert bench.done("julie") == [(Kind.SYNCED, bench["me1"]), (Kind.COMMAND, bench["julie"])]
+
+
+def test_the_last_release_frees():
+    bench = Bench()
+    x = bench.name("julie")
+    command(bench, "julie", creates=triples([(x, 1)]))
+    command(bench, "toby", refs=triples([(x, 1)]))
+    bench.done("julie")
+    bench.done("toby")
+    assert bench.core.rows.holders(x) == {bench["me1"]: 1, bench["toby"]: 1}
+    assert bench.give("me1", Kind.NOTE, releases=triples([(x, 1)])) == []
+    assert command(bench, "toby") == [(Kind.COMMAND, bench["toby"])]
+    assert bench.done("toby", releases=triples([(x, 1)])) == [(Kind.FREE, bench["julie"])]
+    assert list(names_of(bench.got[bench["julie"]][-1].refs)) == [(x, 1)]
+    assert bench.core.total == 1, "a FREE counts for whoever released"
+    bench.done("julie")
+    assert (bench.core.total, len(bench.core.rows)) == (0, 0)
+
+
+def test_frees_ride_on_commands_to_their_owner():
+    bench = Bench()
+    x = bench.name("julie")
+    command(bench, "julie", creates=triples([(x, 1)]))
+    command(bench, "julie", releases=triples([(x, 1)]))
+    found = bench.got[bench["julie"]][-1]
+    assert (found.kind, list(names_of(found.releases))) == (Kind.COMMAND, [(x, 1)])
+    bench.done("julie")
+    bench.done("julie")
+    assert len(bench.core.rows) == 0
+
+
+def test_releases_for_others_do_not_reach_the_receiver():
+    bench = Bench()
+    x = bench.name("julie")
+    command(bench, "julie", creates=triples([(x, 1)]))
+    out = command(bench, "toby", releases=triples([(x, 1)]))
+    assert out == [(Kind.COMMAND, bench["toby"]), (Kind.FREE, bench["julie"])]
+    assert bench.got[bench["toby"]][-1].releases == ()
+
+
+def test_a_reference_at_the_owner_has_a_row():
+    bench = Bench()
+    x = bench.name("julie")
+    command(bench, "julie", creates=triples([(x, 1)]), refs=triples([(x, 1)]))
+    assert bench.core.rows.holders(x) == {bench["me1"]: 1, bench["julie"]: 1}
+
+
+# ---------------------------------------------------------------- losses
+
+
+def test_a_lost_client():
+    bench = Bench(clients=2)
+    x = bench.name("julie")
+    command(bench, "julie", creates=triples([(x, 1)]))
+    command(bench, "toby", flags=Flag.FENCE)
+    out = bench.core.lose(bench["me1"], "gone")
+    bench.core.check()
+    assert (decode(out[0].header).kind, out[0].destination) == (Kind.FREE, bench["julie"])
+    assert bench["me1"] in bench.core.sessions, "until what is under way is done"
+    bench.done("julie")
+    bench.done("julie")
+    assert bench["me1"] not in bench.core.sessions
+    assert len(bench.core.rows) == 0
+    assert bench.core.lose(bench["me1"], "again") == []
+
+
+def test_a_lost_client_that_held_everybody():
+    bench = Bench(clients=2)
+    command(bench, "julie")
+    bench.give("me2", Kind.SYNC, flags=Flag.FENCE | Flag.ALL)
+    command(bench, "toby")
+    out = bench.core.lose(bench["me2"], "gone")
+    bench.core.check()
+    assert (Kind.COMMAND, bench["toby"]) in [(decode(d.header).kind, d.destination) for d in out]
+    assert not bench.core.barrier
+
+
+def test_a_lost_worker_settles_what_it_had():
+    bench = Bench()
+    x, y = bench.name("julie"), bench.name("toby")
+    command(bench, "julie", creates=triples([(x, 1)]), refs=triples([(y, 1)]))
+    command(bench, "toby", creates=triples([(y, 1)]))
+    bench.give("me1", Kind.SYNC, flags=Flag.FENCE | Flag.ALL, sequence=5)
+    bench.done("toby")
+    out = bench.core.lose(bench["julie"], "it was killed")
+    bench.core.check()
+    kinds = [decode(d.header).kind for d in out]
+    assert kinds.count(Kind.ROSTER) == 2
+    assert kinds[-1] == Kind.SYNCED
+    news = bodies.loads(next(d.body for d in out if d.destination == bench["me1"]))
+    assert (news["lost"], news["role"], news["why"]) == (bench["julie"], "worker", "it was killed")
+    assert bench.core.rows.snapshot() == {y: {bench["me1"]: 1}}
+
+
+def test_what_is_for_or_about_the_dead_is_dropped():
+    bench = Bench()
+    x = bench.name("julie")
+    bench.core.lose(bench["julie"], "gone")
+    assert command(bench, "julie", creates=triples([(x, 1)])) == []
+    assert command(bench, "toby", refs=triples([(x, 1)])) == [(Kind.COMMAND, bench["toby"])]
+    assert bench.give("me1", Kind.NOTE, releases=triples([(x, 1)])) == []
+    assert len(bench.core.rows) == 0
+    bench.join("worker", "julie", "julie2")
+    assert bench["julie2"] != bench["julie"]
+
+
+def test_a_reply_to_a_lost_client_gives_its_references_back():
+    bench = Bench(clients=2)
+    x = bench.name("julie")
+    command(bench, "julie")
+    bench.core.lose(bench["me1"], "gone")
+    out = bench.give("julie", Kind.REPLY, destination="me1", refs=triples([(x, 1)]), flags=Flag.DONE, root=bench["me1"])
+    assert out == [(Kind.FREE, bench["julie"])]
+    bench.done("julie")
+    assert len(bench.core.rows) == 0
+
+
+def test_bye():
+    bench = Bench()
+    bench.give("me1", Kind.BYE)
+    assert bench["me1"] not in bench.core.roster.live
+    assert command(bench, "julie") == [], "a closed session is not read any more"
+
+
+# ---------------------------------------------------------------- marks and questions
+
+
+def test_marks_are_answered_when_few_are_under_way():
+    bench = Bench()
+    for _ in range(MARK_LOW + 2):
+        command(bench, "julie")
+    assert bench.give("me1", Kind.MARK, sequence=11) == []
+    assert bench.done("julie") == []
+    assert bench.done("julie") == [(Kind.MARKED, bench["me1"])]
+    assert bench.got[bench["me1"]][-1].sequence == 11
+    assert bench.give("me1", Kind.MARK, sequence=12) == [(Kind.MARKED, bench["me1"])]
+
+
+def test_questions():
+    bench = Bench()
+    command(bench, "julie")
+    for what in ("parties", "progress", "traffic", "ids", "rows"):
+        assert bench.give("me1", Kind.ASK, bodies.dumps({"what": what})) == [(Kind.TOLD, bench["me1"])]
+    progress = bench.core.progress(bench["me1"])
+    assert (progress["under_way"], progress["queues"]) == (1, {"julie": 1})
+
+
+# ---------------------------------------------------------------- faults
+
+
+def state(core):
+    return (
+        {n: (s.count, s.done, len(s.input), s.alive) for n, s in core.sessions.items()},
+        {w: list(q) for w, q in core.turns.items()}, core.total, list(core.barrier), dict(core.waiting),
+        core.rows.snapshot(), len(core.rows), sorted(core.roster.live),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "fields"),
+    [
+        ("me1", Kind.HELLO, {}),
+        ("me1", Kind.WELCOME, {}),
+        ("me1", Kind.FREE, {}),
+        ("me1", Kind.COMMAND, {"destination": "julie", "root": 77}),
+        ("me1", Kind.COMMAND, {"destination": "julie", "flags": Flag.DONE}),
+        ("me1", Kind.NOTE, {"releases": triples([(make_name(1, X), 1)])}),
+        ("me1", Kind.NOTE, {"releases": triples([(make_name(1, X + 1), 2)])}),
+        ("me1", Kind.COMMAND, {"destination": "toby", "releases": triples([(make_name(1, X + 1), 9)])}),
+        ("me1", Kind.COMMAND, {"destination": "toby", "releases": triples([(make_name(1, X + 1), 1)] * 2),
+                               "creates": triples([(make_name(1, X + 2), 1)])}),
+        ("me1", Kind.ASK, {"body": bodies.dumps({"what": "nonsense"})}),
+        ("me1", Kind.ASK, {"body": bodies.dumps([])}),
+        ("me1", Kind.ASK, {"body": b"garbage"}),
+        ("toby", Kind.NOTE, {"flags": Flag.DONE}),
+        ("julie", Kind.NOTE, {"flags": Flag.DONE, "root": 99}),
+        ("julie", Kind.COMMAND, {"destination": "toby", "root": 99}),
+        ("julie", Kind.NOTE, {"flags": Flag.DONE, "releases": triples([(make_name(1, X + 1), 1)])}),
+        ("julie", Kind.NOTE, {"flags": Flag.SYNC}),
+    ],
+)  # fmt: skip
+def test_a_fault_raises_and_changes_nothing(source, kind, fields):
+    bench = Bench()
+    x = bench.name("julie", X + 1)
+    command(bench, "julie", creates=triples([(x, 1)]))
+    before = copy.deepcopy(state(bench.core))
+    with pytest.raises(ProtocolError):
+        bench.give(source, kind, **fields)
+    bench.core.check()
+    assert state(bench.core) == before
+
+
+def test_a_header_that_does_not_match_its_frames():
+    bench = Bench()
+    raw = encode(Header(Kind.COMMAND, epoch=EPOCH, root=bench["me1"], destination=bench["julie"], body_bytes=5))
+    with pytest.raises(ProtocolError):
+        bench.core.receive(bench["me1"], raw, b"four", ())
+    with pytest.raises(ProtocolError):
+        bench.core.receive(bench["me1"], raw, b"12345", (b"a buffer",))
+    with pytest.raises(ProtocolError):
+        bench.core.receive(bench["me1"], b"garbage", b"", ())
+
+
+def test_a_fault_behind_a_fence_is_its_clients_not_the_workers():
+    """What waited is looked at when a worker's DONE lets it go: the client is cut off, nobody else."""
+    bench = Bench(clients=2)
+    command(bench, "julie")
+    command(bench, "toby", flags=Flag.FENCE)
+    bench.give("me1", Kind.NOTE, releases=triples([(bench.name("julie"), 1)]))
+    bench.give("me1", Kind.NOTE)
+    out = bench.done("julie")
+    assert (Kind.REFUSED, bench["me1"]) in out
+    assert (Kind.COMMAND, bench["toby"]) in out
+    assert bench["me1"] not in bench.core.roster.live
+    assert bench["julie"] in bench.core.roster.live
+    bench.done("toby")
+    assert bench.core.total == 0
+
+
+def test_other_epochs_and_strangers_are_not_heard():
+    bench = Bench()
+    assert command(bench, "julie", epoch=EPOCH + 1) == []
+    assert bench.core.receive(99, encode(Header(Kind.COMMAND, epoch=EPOCH)), b"", ()) == []
