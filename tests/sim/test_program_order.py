@@ -28,6 +28,9 @@ KEPT = {
     4514: "a pointer to nothing kept a later object of that id",
     107135: "two moves to one place crossed",
     214536: "a pointer to nothing, moved, kept a later object of that id",
+    323126: "a remote_get by an old handle that failed left wrong paths, and a later command overtook",
+    509206: "the same, with a clone",
+    533489: "a remote_get down an unknown path left what it pulled believed to be data",
     302393: "a pointer replaced at one worker freed what an earlier command, still in a batch, was about to use",
     11922: "an old handle moved after its object was gone",
 }
