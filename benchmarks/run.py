@@ -22,7 +22,7 @@ import zmq
 import farptr as fp
 from floor import Floor, floor
 
-BLOCK = 20
+BLOCK = 100
 
 
 def block_us(work: Callable[[], Any]) -> list[float]:
@@ -87,7 +87,7 @@ def measure(base: Floor, sim: fp.Run, quick: bool) -> dict[str, list[float]]:
     }
     pipelined_per_s(p, sim, ops)
     for _ in range(rounds):
-        # Short blocks in turn: this machine's speed changes within a second, and must change for all of them.
+        # Blocks in turn: this machine's speed changes within a second, and must change for all of them.
         times: dict[str, list[float]] = {}
         for _ in range(trips // BLOCK):
             for name, work in trips_of.items():

@@ -221,6 +221,11 @@ class Session:
         return answer
 
     def _wait_for(self, done: Callable[[], bool], limit_s: float | None, doing: Doing) -> None:
+        if self._leader is None and not self.core.batches.ready and not self._closed:
+            # The answer nearly always comes within the first sleep: nothing need be kept for a longer wait.
+            self._lead(LOOK_UP_S if limit_s is None or limit_s > LOOK_UP_S else limit_s / 2)
+            if done():
+                return
         patience = _Patience(limit_s)
         while not done():
             self._connection.check()

@@ -188,7 +188,7 @@ class WorkerCore:
     # ------------------------------------------------------------ operations
 
     def _call(self, command: Command) -> None:
-        if not self._call_simply(command):
+        if not (self._call_simply(command) or self._forward_simply(command)):
             self._call_anyhow(command)
 
     def _call_simply(self, command: Command) -> bool:
@@ -204,6 +204,34 @@ class WorkerCore:
             found.append(value)
         (made,) = execute.run(operation, found, _NO_KEYWORDS, 1)
         self.store.create(result, made, (self._root, number, self._hop, 0))
+        return True
+
+    def _forward_simply(self, command: Command) -> bool:
+        """The common case of a chain: one result, of pointers to one other worker and plain numbers."""
+        number, code, result, operation, args, kwargs = command
+        if kwargs or type(result) is not int:
+            return False
+        there, further, numbers = 0, [], 0
+        for wire in args:
+            if type(wire) is int:
+                value = self.store.value(wire)
+                if not isinstance(value, Pointer) or (there and worker_of(value.target) != there):
+                    return False
+                there = worker_of(value.target)
+                further.append(value.target)
+            elif wire[0] == "L":
+                numbers += 1
+                further.append(wire)
+            else:
+                return False
+        if there in (0, self.number):
+            return False
+        self._check_hop()
+        name = make_name(there, self.ids.next())
+        self.store.create_pointer(result, name, (self._root, number, self._hop, 0))
+        self._out.command(there, (number, code, name, operation, tuple(further), None), creates=(name,))
+        if numbers:
+            self._out.count(there, operations.data_bytes(operation, args, None, values.argument_bytes))
         return True
 
     def _call_anyhow(self, command: Command) -> None:

@@ -50,12 +50,14 @@ class Outbox:
         self._root, self._hop = root, hop
         self._open: dict[int, _Batch] = {}
         self._closed: list[tuple[int, _Batch]] = []
-        self._replies: list[_Batch] = [_Batch()]
+        self._replies: list[_Batch] = []
         self._claims: list[int] = []
 
     def _batch(self, there: int | None) -> _Batch:
         """The batch for a worker, or (None) for the root. It changes only between two commands."""
         if there is None:
+            if not self._replies:
+                self._replies.append(_Batch())
             return self._replies[-1]
         batch = self._open.get(there)
         if batch is None:
@@ -97,7 +99,7 @@ class Outbox:
 
     def moved(self, value: np.ndarray[Any, Any]) -> None:
         """Count one element that leaves in an answer as a plain value."""
-        self._replies[-1].value_bytes += value.nbytes
+        self._batch(None).value_bytes += value.nbytes
 
     def carry(self, wire: tuple[Any, ...], old: tuple[Any, ...], there: int) -> tuple[Any, ...]:
         """An array argument handed on as it came."""
@@ -105,8 +107,9 @@ class Outbox:
 
     def reply(self, answer: tuple[Any, ...]) -> None:
         """An answer or report for the root."""
-        self._replies[-1].items.append(answer)
-        if self._replies[-1].full():
+        batch = self._batch(None)
+        batch.items.append(answer)
+        if batch.full():
             self._replies.append(_Batch())
 
     # ------------------------------------------------------------ the end of the turn

@@ -102,6 +102,19 @@ class Store:
         self.entries[id] = self._by_name[name] = entry
         self._exports[name] = 1
 
+    def create_pointer(self, name: int, target: int, order: Order) -> None:
+        """``create`` for a pointer to an object that is being made: this is the one reference to it, and it is held."""
+        if id_of(name) in self.entries or target in self.held:
+            self.put(name, Pointer(target), 1, order)
+            self.receive(target)
+            return
+        entry = Entry(order)
+        entry.value = Pointer(target)
+        entry.names.append(name)
+        self.entries[id_of(name)] = self._by_name[name] = entry
+        self._exports[name] = 1
+        self.held[target] = [1, 1]
+
     def entry(self, name: int) -> Entry:
         """The entry under a name; raises ObjectGone."""
         self.value(name)
