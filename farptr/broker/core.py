@@ -94,6 +94,10 @@ class BrokerCore:
         """Sum of all sessions' counts."""
         self.waiting: dict[int, None] = {}
         """Sessions whose input is not empty, in the order in which they began to wait."""
+        self._freed: list[Free] = []
+        """What workers have finished freeing, for ``catch_up``."""
+        self._syncs: list[tuple[int, Header]] = []
+        """Envelopes with the flag SYNC, for ``catch_up``."""
         self.barrier: deque[int] = deque()
         """Sessions whose head of input carries ALL and waits."""
         self._sequence = 0
@@ -161,6 +165,21 @@ class BrokerCore:
 
     def receive(self, source: int, raw: bytes, body: bytes, buffers: tuple[Any, ...]) -> list[Delivery]:
         """One envelope from a registered party; raises ProtocolError when the party broke the protocol."""
+        out = self.take(source, raw, body, buffers)
+        self.catch_up()
+        return out
+
+    def catch_up(self) -> None:
+        """Bookkeeping that no delivery waits for: call it after sending what ``take`` gave, before anything else."""
+        for name, exports in self._freed:
+            self.rows.freed(name, exports)
+        self._freed.clear()
+        for source, header in self._syncs:
+            self._follow_with_sync(source, header)
+        self._syncs.clear()
+
+    def take(self, source: int, raw: bytes, body: bytes, buffers: tuple[Any, ...]) -> list[Delivery]:
+        """``receive`` without its bookkeeping, which ``catch_up`` does while the deliveries are on their way."""
         item = Input(decode(raw), raw, body, buffers)
         party = self.roster.live.get(source)
         if party is None or item.header.epoch != self.epoch:
@@ -233,9 +252,15 @@ class BrokerCore:
             self._finish(source, header.root)
             self._answer_marks(header.root, out)
         elif header.flags & Flag.SYNC:
-            sync = Header(Kind.SYNC, Flag.FENCE | Flag.ALL, sequence=header.sequence, root=header.root)
-            self.sessions[source].input.appendleft(Input(sync, b"", b"", ()))
-            self.waiting[source] = None
+            if self.sessions[source].count:
+                self._syncs.append((source, header))  # it has to wait in any case
+            else:
+                self._follow_with_sync(source, header)
+
+    def _follow_with_sync(self, source: int, header: Header) -> None:
+        sync = Header(Kind.SYNC, Flag.FENCE | Flag.ALL, sequence=header.sequence, root=header.root)
+        self.sessions[source].input.appendleft(Input(sync, b"", b"", ()))
+        self.waiting[source] = None
 
     def _check_step(self, source: int, header: Header) -> None:
         """What can only be seen now, before anything changes: a step that is refused leaves no trace."""
@@ -306,8 +331,7 @@ class BrokerCore:
 
     def _finish(self, worker: int, root: int) -> None:
         turn = self.turns[worker].popleft()
-        for name, exports in turn.frees:
-            self.rows.freed(name, exports)
+        self._freed += turn.frees
         self._count_down(root)
 
     def _count_down(self, root: int) -> None:
@@ -336,6 +360,8 @@ class BrokerCore:
                     progress = True
                     try:
                         self._step(number, item, out)
+                        if self._syncs:  # here something may stand behind it
+                            self.catch_up()
                     except ProtocolError as error:  # the fault of this client, not of whoever made it go on
                         refusal = {"kind": "ProtocolError", "message": error.message, "hint": error.hint}
                         out.append(self._told(number, Kind.REFUSED, refusal))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -25,6 +26,8 @@ log = logging.getLogger("farptr.broker")
 
 # Plain integers: the enumerations' operators cost a microsecond each.
 POLLIN, NOBLOCK = int(zmq.POLLIN), int(zmq.NOBLOCK)
+GC_THRESHOLD = 50_000
+"""What lives here is tuples and dictionaries without cycles; looking for some every few envelopes is wasted."""
 BURST = 256
 """Envelopes taken before the other file descriptors get a look."""
 LOOK_MS = 1000
@@ -60,6 +63,7 @@ def serve(
     signal.signal(signal.SIGTERM, _stop)
     if control is None:  # under a supervisor a Ctrl-C is none of its business
         signal.signal(signal.SIGINT, _stop)
+    gc.set_threshold(GC_THRESHOLD)
     orphaned = False
     try:
         ready()
@@ -170,11 +174,12 @@ class Broker:
             buffers.append(recv(copy=False))
         try:
             raw, body = split(frame)
-            deliveries = self.core.receive(number, raw, body, tuple(buffers))
+            deliveries = self.core.take(number, raw, body, tuple(buffers))
         except ProtocolError as error:
             self._cut_off(number, error)
             return
         self._deliver(deliveries)
+        self.core.catch_up()
         if number not in self.core.roster.live:
             self._forget(number)
 

@@ -116,6 +116,8 @@ def ones(names: Sequence[int]) -> Triples:
 
 def names_of(flat: Triples) -> Iterable[tuple[int, int]]:
     """The inverse of ``triples``: (name, count) one by one."""
+    if not flat:
+        return ()
     it = iter(flat)
     return ((low | generation << 64, count) for low, generation, count in zip(it, it, it, strict=True))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import signal
 from pathlib import Path
@@ -18,6 +19,8 @@ from farptr.worker.load import load_arrays
 
 log = logging.getLogger("farptr.worker")
 
+GC_THRESHOLD = 50_000
+"""Stored objects have no cycles; looking for some every few commands is wasted."""
 IDLE_S = 1.0
 """An idle worker looks around this often: a signal that comes just before a wait does not end it."""
 
@@ -41,6 +44,7 @@ def serve(name: str, address: str, *, load: str | None = None, lifeline: int | N
     arrays = load_arrays(Path(load)) if load else {}
     dealer = Dealer(address, {"role": "worker", "name": name, "data": sorted(arrays)})
     signal.signal(signal.SIGTERM, _stop)
+    gc.set_threshold(GC_THRESHOLD)
     try:
         _loop(dealer, arrays, lifeline)
     except (_Stop, KeyboardInterrupt):

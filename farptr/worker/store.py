@@ -216,6 +216,8 @@ class Store:
 
     def end_turn(self) -> list[tuple[int, int]]:
         """What to release now: (object, references that came) for each that no stored pointer names."""
+        if not self._touched:
+            return []
         released = []
         for target in self._touched:
             stored, came = self.held[target]
