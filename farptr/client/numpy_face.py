@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from farptr.protocol import operations as table
 from farptr.protocol.errors import UnsupportedOperation, UsageError
+from farptr.protocol.values import LITERAL
 
 if TYPE_CHECKING:
     from farptr.client.graph import Node
@@ -141,7 +142,7 @@ def _operator(name: str) -> Callable[[Any, Any], Any]:
                 )
                 args: Any = (node.name, there.name) if simple else None
             else:
-                args = (node.name, ("L", other)) if kind is float or kind is int or kind is bool else None
+                args = (node.name, (LITERAL, other)) if kind is float or kind is int or kind is bool else None
             if args is not None:
                 made = self._session.call_here(name, args, node.worker)
                 if made is not None:

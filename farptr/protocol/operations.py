@@ -154,8 +154,6 @@ ARITY: dict[str, int | Callable[[Arguments, Keywords], int]] = {
 }  # fmt: skip
 """Functions that give several arrays, and how many: known from the call alone, never from the data."""
 
-BY_DIMENSIONS = ("nonzero", ".nonzero", "gradient", "where")
-"""One result for each dimension of the data; the pointer asks for ``ndim`` first."""
 TUPLES = frozenset(
     {"array_split", "split", "hsplit", "vsplit", "dsplit", "broadcast_arrays", "meshgrid", "nonzero", "unstack"}
 )

@@ -30,7 +30,7 @@ NUMBER_BYTES = 8
 _NODE_BYTES = 32
 
 ARRAY, POINTER, ERROR = "A", "P", "E"
-_LITERAL, _SCALAR, _COMPLEX, _DTYPE, _SLICE, _TUPLE, _LIST, _ELLIPSIS = (
+LITERAL, _SCALAR, _COMPLEX, _DTYPE, _SLICE, _TUPLE, _LIST, _ELLIPSIS = (
     "L",
     "S",
     "C",
@@ -181,7 +181,7 @@ def encode_argument(value: Any, pointer: Callable[[Any], int | None], buffers: l
         return name
     kind = type(value)
     if kind in _PLAIN:
-        return (_LITERAL, value)
+        return (LITERAL, value)
     if depth > MAX_DEPTH:
         raise UnsupportedValue(f"arguments nested more than {MAX_DEPTH} deep")
     if kind is tuple or kind is list:
@@ -210,7 +210,7 @@ def _encode_other(value: Any, buffers: list[Any]) -> Any:
         check_dtype(dtype)
         return (_DTYPE, dtype.str)
     if isinstance(value, range):
-        return (_LIST, tuple((_LITERAL, v) for v in value))
+        return (_LIST, tuple((LITERAL, v) for v in value))
     raise UnsupportedValue(f"a {type(value).__name__} cannot travel as an argument of a remote operation")
 
 
@@ -225,7 +225,7 @@ def decode_argument(wire: Any, lookup: Callable[[int], Any], buffers: Sequence[A
         raise ProtocolError("a malformed argument")
     tag = wire[0]
     try:
-        if tag == _LITERAL:
+        if tag == LITERAL:
             return wire[1]
         if tag in (_TUPLE, _LIST, _SLICE):
             parts = wire[1:] if tag == _SLICE else wire[1]
@@ -267,7 +267,7 @@ def argument_bytes(wire: Any, *, literals: bool) -> int:
         return 0
     if tag == _COMPLEX:
         return 2 * NUMBER_BYTES
-    return NUMBER_BYTES if tag == _LITERAL and isinstance(wire[1], int | float) else 0
+    return NUMBER_BYTES if tag == LITERAL and isinstance(wire[1], int | float) else 0
 
 
 def weight(wire: Any) -> int:
@@ -277,7 +277,7 @@ def weight(wire: Any) -> int:
     tag = wire[0]
     if tag in (_TUPLE, _LIST):
         return _NODE_BYTES + sum([weight(part) for part in wire[1]])
-    held = wire[4] if tag == ARRAY else wire[1] if tag == _LITERAL else None
+    held = wire[4] if tag == ARRAY else wire[1] if tag == LITERAL else None
     if isinstance(held, bytes | str):
         return 2 * _NODE_BYTES + 4 * len(held) if isinstance(held, str) else 2 * _NODE_BYTES + len(held)
     if isinstance(held, int):
