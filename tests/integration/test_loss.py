@@ -193,8 +193,7 @@ def test_progress_is_no_reason_to_give_up():
         began_s = time.monotonic()
         issue(20)
         run.sync()
-        # 25 commands long, with 150 to come: this machine may become six times faster or twelve times slower.
-        run.timeout = 25 * (time.monotonic() - began_s) / 20
+        run.timeout = 60 * (time.monotonic() - began_s) / 20
         while run._session.ask_broker("progress")["under_way"] < 150:
             issue(50)
         began_s = time.monotonic()
