@@ -6,10 +6,8 @@ import gc
 import json
 import logging
 import os
-import select
 import signal
 import socket
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,23 +15,19 @@ import zmq
 
 import farptr
 from farptr.broker.core import BrokerCore, Delivery
-from farptr.broker.roster import Party
+from farptr.broker.exits import GRACE_S, Exits
+from farptr.broker.waker import ROUTE as WAKER
+from farptr.broker.waker import Waker
 from farptr.protocol import body as bodies
 from farptr.protocol.errors import FarptrError, ProtocolError, RunError, VersionMismatch
-from farptr.protocol.header import VERSION, Header, Kind, decode, encode, split, version_of
+from farptr.protocol.header import VERSION, Header, Kind, encode, read, version_of
 
 log = logging.getLogger("farptr.broker")
 
 # Plain integers: the enumerations' operators cost a microsecond each.
-POLLIN, NOBLOCK = int(zmq.POLLIN), int(zmq.NOBLOCK)
+_SNDMORE, _RCVMORE = int(zmq.SNDMORE), int(zmq.RCVMORE)
 GC_THRESHOLD = 50_000
 """What lives here is tuples and dictionaries without cycles; looking for some every few envelopes is wasted."""
-BURST = 256
-"""Envelopes taken before the other file descriptors get a look."""
-LOOK_MS = 1000
-"""An idle broker looks around this often: a signal that comes just before a poll does not end it."""
-GRACE_S = 0.05
-"""A supervisor knows how a worker ended; its word is awaited this long after the process is gone."""
 
 
 class _Stop(Exception):
@@ -96,111 +90,106 @@ class Broker:
         self._router: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
         for option, value in ((zmq.LINGER, 0), (zmq.SNDHWM, 0), (zmq.RCVHWM, 0), (zmq.ROUTER_MANDATORY, 1)):
             self._router.setsockopt(option, value)
+        self._numbers: dict[bytes, int] = {}
+        self._routes: dict[int, bytes] = {}
+        self._exits = Exits()
+        self._control = control
+        self._control_text = b""
+        fds = [source.fileno() for source in (self._exits, control) if source is not None]
+        self._waker = Waker(self._context, self._router, [fd for fd in fds if fd is not None])
         try:
             self._router.bind(address)
         except zmq.ZMQError as error:
+            self._waker.close()
             raise RunError(f"the broker cannot bind {address}: {error}") from None
-        self._numbers: dict[bytes, int] = {}
-        self._routes: dict[int, bytes] = {}
-        self._watch = select.epoll() if hasattr(select, "epoll") else None
-        self._pidfds: dict[int, int] = {}
-        self._suspects: dict[int, float] = {}
-        self._control = control
-        self._control_text = b""
-        self._poll = select.poll()
-        self._poll.register(self._router.fileno(), select.POLLIN)
-        self._others: dict[int, Callable[[], None]] = {}
-        """What to do when a file descriptor other than the socket's is ready."""
-        if self._watch:
-            self._others[self._watch.fileno()] = self._notice_exits
         if control:
             control.setblocking(False)
-            self._others[control.fileno()] = self._heed_supervisor
-        for fd in self._others:
-            self._poll.register(fd, select.POLLIN)
         self._tell({"event": "bound"})
 
     def close(self) -> None:
         """Close everything; peers notice by themselves."""
+        self._waker.close()
         self._router.close(linger=0)
         self._context.term()
-        for fd in self._pidfds:
-            os.close(fd)
+        self._exits.close()
 
     # ------------------------------------------------------------ the loop
 
     def loop(self) -> None:
         """Serve for ever; _Stop or EOFError end it."""
-        signalled = False
+        recv, numbers, suspects = self._router.recv, self._numbers, self._exits.suspects
+        self._set_alarm()
         while True:
-            # The socket's descriptor tells of changes only: poll it after the socket was found empty, not before.
-            more = self._burst(signalled)
-            signalled = False
-            for fd, _ in self._poll.poll(0 if more else self._patience_ms()):
-                if fd in self._others:
-                    self._others[fd]()
-                else:
-                    signalled = True
-            if self._suspects or self._watch is None:
-                self._lose_suspects()
-
-    def _patience_ms(self) -> int:
-        if self._suspects:
-            return max(0, int((min(self._suspects.values()) - time.monotonic()) * 1000) + 1)
-        return LOOK_MS
-
-    def _burst(self, signalled: bool) -> bool:
-        """Take what is there; whether more may be. After a signal it need not be asked whether anything is."""
-        for _ in range(BURST):
-            if not (signalled or int(self._router.getsockopt(zmq.EVENTS)) & POLLIN):
-                return False
-            signalled = False
             try:
-                route = self._router.recv(NOBLOCK)
-            except zmq.Again:  # a signal without a message
-                return False
-            number = self._numbers.get(route)
-            if number is None:
-                self._first_frames(route)
-            else:
+                route = recv()
+            except zmq.Again:
+                self._look_around()
+                continue
+            number = numbers.get(route)
+            if number is not None:
                 self._envelope(number)
-        return True
+                if suspects:  # envelopes may come without a pause
+                    self._lose_suspects()
+            elif route == WAKER:
+                recv()
+                self._look_around()
+                self._waker.heeded()
+            else:
+                self._first_frames(route)
+
+    def _look_around(self) -> None:
+        """What is not an envelope: processes that ended, the supervisor's word."""
+        if self._control is not None:
+            self._heed_supervisor()
+        live = self.core.roster.live
+        self._exits.notice({n for n, p in live.items() if p.role == "worker"} if self._control is not None else ())
+        self._lose_suspects()
+
+    def _lose_suspects(self) -> None:
+        for number in self._exits.due():
+            self._lose(number, "its process is gone")
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        wait_ms = self._exits.next_ms()
+        self._router.setsockopt(zmq.RCVTIMEO, -1 if wait_ms is None else wait_ms)
 
     def _envelope(self, number: int) -> None:
         recv, more = self._router.recv, self._router.getsockopt
-        frame = recv() if more(zmq.RCVMORE) else b""
+        frame = recv()  # a DEALER cannot send a message without a frame
         buffers: list[Any] = []
-        while more(zmq.RCVMORE):
+        while more(_RCVMORE):
             buffers.append(recv(copy=False))
         try:
-            raw, body = split(frame)
-            deliveries = self.core.take(number, raw, body, tuple(buffers))
+            deliveries = self.core.take(number, frame, tuple(buffers))
         except ProtocolError as error:
             self._cut_off(number, error)
             return
-        self._deliver(deliveries)
+        if deliveries:
+            self._deliver(deliveries)
         self.core.catch_up()
         if number not in self.core.roster.live:
             self._forget(number)
 
     def _deliver(self, deliveries: list[Delivery]) -> None:
         send = self._router.send
-        for destination, raw, body, buffers in deliveries:
+        for destination, frame, buffers in deliveries:
             route = self._routes.get(destination)
             if route is None:
                 continue  # it was lost in the meantime, and everybody was told
             try:
-                send(route, zmq.SNDMORE)
+                send(route, _SNDMORE)
             except zmq.ZMQError:
                 # No such peer any more. Whoever knows how its process ended has a moment to say so.
-                self._suspects.setdefault(destination, time.monotonic() + GRACE_S)
+                self._exits.suspect(destination, GRACE_S)
+                self._set_alarm()
                 continue
             if not buffers:
-                send(raw + body)
+                send(frame)
                 continue
-            send(raw + body, zmq.SNDMORE)
+            send(frame, _SNDMORE)
             for buffer in buffers[:-1]:
-                send(buffer, zmq.SNDMORE, copy=False)
+                send(buffer, _SNDMORE, copy=False)
             send(buffers[-1], copy=False)
 
     # ------------------------------------------------------------ parties come and go
@@ -221,20 +210,23 @@ class Broker:
             return
         self._numbers[route] = party.number
         self._routes[party.number] = route
-        self._watch_process(party)
+        if party.host == socket.gethostname():
+            self._exits.watch(party.number, party.pid)
+            self._set_alarm()
         self._deliver([self._with_broker(deliveries[0]), *deliveries[1:]])
         log.info("%s %s (%d) joined, pid %d", party.role, party.name, party.number, party.pid)
         if party.role == "worker":
             self._tell({"event": "joined", "name": party.name, "pid": party.pid, "number": party.number})
 
     def _with_broker(self, welcome: Delivery) -> Delivery:
-        value = bodies.loads(welcome.body) | {
+        header, end = read(welcome.frame)
+        value = bodies.loads(welcome.frame[end:]) | {
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "version": farptr.__version__,
         }
         body = bodies.dumps(value)
-        return welcome._replace(header=encode(decode(welcome.header)._replace(body_bytes=len(body))), body=body)
+        return welcome._replace(frame=encode(header._replace(body_bytes=len(body))) + body)
 
     def _refuse(self, route: bytes, error: FarptrError) -> None:
         log.warning("refused a peer: %s", error)
@@ -253,9 +245,9 @@ class Broker:
         self._lose(number, f"it broke the protocol: {error.message}")
 
     def _lose(self, number: int, why: str) -> None:
-        self._suspects.pop(number, None)
         party = self.core.roster.live.get(number)
         if party is None:
+            self._exits.forget(number)
             return
         log.info("%s %s (%d) is gone: %s", party.role, party.name, number, why)
         deliveries = self.core.lose(number, why)
@@ -266,47 +258,7 @@ class Broker:
         route = self._routes.pop(number, None)
         if route is not None:
             del self._numbers[route]
-        for fd in [fd for fd, watched in self._pidfds.items() if watched == number]:
-            del self._pidfds[fd]
-            os.close(fd)  # which takes it out of the epoll set as well
-
-    def _watch_process(self, party: Party) -> None:
-        if self._watch is None or party.host != socket.gethostname():
-            return
-        try:
-            fd = os.pidfd_open(party.pid)
-        except OSError:
-            self._suspects[party.number] = time.monotonic() + GRACE_S
-            return
-        self._pidfds[fd] = party.number
-        self._watch.register(fd, select.EPOLLIN)
-
-    def _notice_exits(self) -> None:
-        assert self._watch is not None
-        for fd, _ in self._watch.poll(0):
-            number = self._pidfds.pop(fd)
-            os.close(fd)
-            party = self.core.roster.live.get(number)
-            supervised = self._control is not None and party is not None and party.role == "worker"
-            self._suspects[number] = time.monotonic() + (GRACE_S if supervised else 0.0)
-
-    def _lose_suspects(self) -> None:
-        if self._watch is None:
-            self._look_for_pids()
-        if self._suspects:
-            now = time.monotonic()
-            for number in [n for n, at in self._suspects.items() if at <= now]:
-                self._lose(number, "its process is gone")
-
-    def _look_for_pids(self) -> None:
-        """Where there are no pidfds: ask for each process once a second."""
-        for party in list(self.core.roster.live.values()):
-            try:
-                os.kill(party.pid, 0)
-            except ProcessLookupError:
-                self._lose(party.number, "its process is gone")
-            except PermissionError:
-                continue
+        self._exits.forget(number)
 
     # ------------------------------------------------------------ the supervisor
 
@@ -368,9 +320,9 @@ def _hello_of(frames: list[bytes], uid: int | None) -> dict[str, Any]:
             f"this broker speaks protocol {VERSION} (farptr {farptr.__version__}), the peer {version}",
             hint="install the same farptr on both sides",
         )
-    raw, body = split(raw)
-    if decode(raw).kind != Kind.HELLO or len(frames) != 1:
+    header, end = read(raw)
+    if header.kind != Kind.HELLO or len(frames) != 1:
         raise ProtocolError("this broker does not know you: it was restarted, or the first envelope was no hello")
     if uid is not None and uid != os.getuid():
         raise ProtocolError(f"this run belongs to another user (uid {os.getuid()}, yours is {uid})")
-    return bodies.loads_as(dict, body)  # type: ignore[no-any-return]
+    return bodies.loads_as(dict, raw[end:])  # type: ignore[no-any-return]

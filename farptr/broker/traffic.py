@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from farptr.broker.core import Input
     from farptr.broker.roster import Roster
 
 
@@ -22,16 +21,15 @@ class Traffic:
     def __init__(self) -> None:
         self._cells: dict[tuple[int, int, str], list[int]] = {}
 
-    def count(self, source: int, destination: int, what: str, value_bytes: int, item: Input) -> None:
+    def count(self, source: int, destination: int, what: str, value_bytes: int, wire_bytes: int) -> None:
         """Add one envelope."""
-        wire = len(item.raw) + len(item.body) + (sum(len(b) for b in item.buffers) if item.buffers else 0)
         cell = self._cells.get((source, destination, what))
         if cell is None:
-            self._cells[source, destination, what] = [1, value_bytes, wire]
+            self._cells[source, destination, what] = [1, value_bytes, wire_bytes]
         else:
             cell[0] += 1
             cell[1] += value_bytes
-            cell[2] += wire
+            cell[2] += wire_bytes
 
     def rows(self, roster: Roster) -> list[tuple[str, str, str, int, int, int]]:
         """(source, destination, what, envelopes, value bytes, wire bytes), by name, sorted."""

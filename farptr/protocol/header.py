@@ -3,6 +3,7 @@
 Laws
     ``decode(encode(h)) == h``; any other bytes are a ProtocolError, never another exception.
     A header is at most 64 KiB, whatever its counts claim.
+    ``read(encode(h) + body) == (h, len(encode(h)))`` when ``h`` announces the body.
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ class Header(NamedTuple):
 
 
 _make = Header._make
+_LAST_KIND = int(Kind.BYE)
 
 
 def triples(counts: Iterable[tuple[int, int]]) -> Triples:
@@ -136,25 +138,44 @@ def encode(h: Header) -> bytes:
 
 def decode(data: bytes) -> Header:
     """The header that the bytes say; raises ProtocolError for anything that is not exactly one."""
+    header, end = _parse(data)
+    if end != len(data):
+        raise ProtocolError(f"a header of {len(data)} bytes that claims {end}")
+    return header
+
+
+def read(frame: bytes) -> tuple[Header, int]:
+    """The first frame of an envelope: its header, and where the body behind it begins.
+
+    Raises ProtocolError when it is not exactly a header and the body that this announces.
+    """
+    header, end = found = _parse(frame)
+    if len(frame) - end != header.body_bytes:
+        raise ProtocolError(f"an envelope with a body of {len(frame) - end} bytes that announces {header.body_bytes}")
+    return found
+
+
+def _parse(data: bytes) -> tuple[Header, int]:
     size = len(data)
-    if not FIXED_BYTES <= size <= MAX_HEADER_BYTES:
-        raise ProtocolError(f"a header of {size} bytes (between {FIXED_BYTES} and {MAX_HEADER_BYTES} are legal)")
+    if size < FIXED_BYTES:
+        raise ProtocolError(f"an envelope of {size} bytes; a header alone has {FIXED_BYTES}")
     (magic, version, kind, flags, hop, pad, epoch, source, destination, root, buffers, sequence,
      deadline, value_bytes, creates, refs, releases, body_bytes) = _FIXED.unpack_from(data)  # fmt: skip
     if magic != MAGIC or version != VERSION:
         raise ProtocolError(f"not a header of protocol version {VERSION}: it begins {data[:3]!r}")
-    if not 1 <= kind <= Kind.BYE or pad or flags > 15 or hop > HOP_LIMIT:
+    if not 1 <= kind <= _LAST_KIND or pad or flags > 15 or hop > HOP_LIMIT:
         raise ProtocolError(f"a header with kind {kind}, flags {flags}, hop {hop}")
     count = creates + refs + releases
-    if size != FIXED_BYTES + _TRIPLE_BYTES * count:
-        raise ProtocolError(f"a header of {size} bytes that claims {count} references")
     if not count:
         return _make((kind, flags, hop, epoch, source, destination, root, buffers, sequence, deadline, value_bytes,
-                      body_bytes, (), (), ()))  # fmt: skip
+                      body_bytes, (), (), ())), FIXED_BYTES  # fmt: skip
+    end = FIXED_BYTES + _TRIPLE_BYTES * count
+    if end > MAX_HEADER_BYTES or end > size:
+        raise ProtocolError(f"a header of at most {min(size, MAX_HEADER_BYTES)} bytes that claims {count} references")
     lists = struct.unpack_from(f"<{3 * count}Q", data, FIXED_BYTES)
     a, b = 3 * creates, 3 * (creates + refs)
-    return Header(kind, flags, hop, epoch, source, destination, root, buffers, sequence, deadline, value_bytes,
-                  body_bytes, lists[:a], lists[a:b], lists[b:])  # fmt: skip
+    return _make((kind, flags, hop, epoch, source, destination, root, buffers, sequence, deadline, value_bytes,
+                  body_bytes, lists[:a], lists[a:b], lists[b:])), end  # fmt: skip
 
 
 _COUNTS = struct.Struct("<III")
@@ -162,26 +183,19 @@ _COUNTS_OFFSET = 56
 _BODY_OFFSET = 68
 
 
-def forwarded(data: bytes, h: Header, source: int, frees: Triples) -> bytes:
-    """The header bytes of ``h`` as the broker hands them on: from ``source``, without what was for the broker alone.
+def forwarded(frame: bytes, h: Header, end: int, frees: Triples) -> bytes:
+    """A first frame, ``read`` as ``h`` and ``end``, as the broker hands it on: without what was for the broker alone.
 
     ``creates`` go, and ``releases`` become what the receiver is to free. Cut and pasted: encoding anew costs four times
     as much, on every envelope.
     """
-    start = FIXED_BYTES + 8 * len(h.creates)
-    counts = _COUNTS.pack(0, len(h.refs) // 3, len(frees) // 3)
-    kept = data[start : start + 8 * len(h.refs)]
-    tail = struct.pack(f"<{len(frees)}Q", *frees) if frees else b""
-    head = data[:_SOURCE_OFFSET] + _SOURCE.pack(source) + data[_SOURCE_OFFSET + 4 : _COUNTS_OFFSET]
-    return head + counts + data[_BODY_OFFSET:FIXED_BYTES] + kept + tail
-
-
-def split(frame: bytes) -> tuple[bytes, bytes]:
-    """The first frame of an envelope as (header bytes, body); raises ProtocolError when it is too short for one."""
-    if len(frame) < FIXED_BYTES:
-        raise ProtocolError(f"an envelope of {len(frame)} bytes; a header alone has {FIXED_BYTES}")
-    end = FIXED_BYTES + _TRIPLE_BYTES * sum(_COUNTS.unpack_from(frame, _COUNTS_OFFSET))
-    return frame[:end], frame[end:]
+    head = frame[:_COUNTS_OFFSET] + _COUNTS.pack(0, len(h.refs) // 3, len(frees) // 3) + frame[_BODY_OFFSET:FIXED_BYTES]
+    if h.refs:
+        start = FIXED_BYTES + 8 * len(h.creates)
+        head += frame[start : start + 8 * len(h.refs)]
+    if frees:
+        head += struct.pack(f"<{len(frees)}Q", *frees)
+    return head + frame[end:]
 
 
 def version_of(data: bytes) -> int | None:
@@ -190,5 +204,5 @@ def version_of(data: bytes) -> int | None:
 
 
 def with_source(data: bytes, source: int) -> bytes:
-    """The same header bytes from ``source``: the broker fills in who an envelope is from."""
+    """The same frame from ``source``: the broker sees to it that nobody speaks for another."""
     return data[:_SOURCE_OFFSET] + _SOURCE.pack(source) + data[_SOURCE_OFFSET + 4 :]

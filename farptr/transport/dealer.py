@@ -22,15 +22,15 @@ from farptr.protocol.errors import (
     BrokerLost,
     FarptrError,
     NoRun,
-    ProtocolError,
     RuntimeDirectory,
     VersionMismatch,
 )  # fmt: skip
-from farptr.protocol.header import VERSION, Header, Kind, decode, encode, split, version_of
+from farptr.protocol.header import VERSION, Header, Kind, encode, read, version_of
 
 # Plain integers: the enumerations' operators cost a microsecond each.
 _POLLIN, _NOBLOCK = int(zmq.POLLIN), int(zmq.NOBLOCK)
 HELLO_TIMEOUT_S = 10.0
+LOOK_MS = 1000
 LAST_WORDS_LINGER_MS = 200
 IPC_PATH_LIMIT = 107
 """Bytes of a Unix socket's path (sockaddr_un, less the final NUL)."""
@@ -46,16 +46,17 @@ class Dealer:
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.SNDHWM, 0)  # bounded by the marks of the session, not by dropping or blocking
         self._socket.setsockopt(zmq.RCVHWM, 0)
+        self._socket.setsockopt(zmq.RCVTIMEO, LOOK_MS)
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wake, False)
-        self._broker_fd: int | None = None
-        self._lifelines: set[int] = set()
+        self.broker_fd: int | None = None
+        """Readable when the broker's process is gone; None where that cannot be known."""
         self._descriptor = self._socket.fileno()
         self._signalled = False
         self._poll = select.poll()
         self.over = False
-        """The broker's process is gone, or what ``watch`` watches."""
+        """The broker's process is gone."""
         # A connection that is dropped, perhaps in a cycle, must not leave its end to ZeroMQ: a context that is
         # collected before its socket waits for that for ever. The process's own end needs none of this.
         self._last_words: list[bytes] = []
@@ -87,9 +88,9 @@ class Dealer:
                 f" (farptr {farptr.__version__})",
                 hint="install the same farptr on both sides",
             )
-        raw, body = split(raw)
-        answer = bodies.loads_as(dict, body)
-        if decode(raw).kind == Kind.REFUSED:
+        header, end = read(raw)
+        answer = bodies.loads_as(dict, raw[end:])
+        if header.kind == Kind.REFUSED:
             raise refusal(answer)
         return answer  # type: ignore[no-any-return]
 
@@ -100,17 +101,12 @@ class Dealer:
         if host != socket.gethostname() or not isinstance(pid, int) or not hasattr(os, "pidfd_open"):
             return
         try:
-            self._broker_fd = os.pidfd_open(pid)
+            self.broker_fd = os.pidfd_open(pid)
         except OSError:
             self.over = True
             return
-        self._fds.append(self._broker_fd)
-        self.watch(self._broker_fd)
-
-    def watch(self, fd: int) -> None:
-        """End (``over``) when this file descriptor becomes readable or breaks, too."""
-        self._lifelines.add(fd)
-        self._poll.register(fd, select.POLLIN)
+        self._fds.append(self.broker_fd)
+        self._poll.register(self.broker_fd, select.POLLIN)
 
     # ------------------------------------------------------------ envelopes
 
@@ -134,16 +130,27 @@ class Dealer:
         elif not self.readable():
             return None
         try:
-            frame = self._socket.recv(_NOBLOCK)
+            return self._envelope(self._socket.recv(_NOBLOCK))
         except zmq.Again:
             return None
-        raw, body = split(frame)
-        header = decode(raw)
+
+    def next(self) -> Envelope:
+        """The next envelope, however long it takes.
+
+        For a process that does nothing else: unlike ``wait`` it cannot be woken, but by a signal whose handler raises;
+        one that comes just before the sleep is noticed within LOOK_MS. Sleeping in ZeroMQ costs less than ``wait``.
+        """
+        while True:
+            with contextlib.suppress(zmq.Again):
+                return self._envelope(self._socket.recv())
+
+    def _envelope(self, frame: bytes) -> Envelope:
+        header, end = read(frame)
+        if not header.buffers:
+            return Envelope(header, frame[end:])
         # The broker has checked the number of frames; asking the socket again would cost as much as a frame.
         buffers = tuple([self._socket.recv(copy=False).buffer for _ in range(header.buffers)])
-        if header.body_bytes != len(body):
-            raise ProtocolError("an envelope from the broker whose header does not match its frames")
-        return Envelope(header, body, buffers)
+        return Envelope(header, frame[end:], buffers)
 
     def readable(self) -> bool:
         """Whether ``receive`` would find something. A send can swallow the signal that ``wait`` waits for."""
@@ -161,7 +168,7 @@ class Dealer:
                 self._signalled = True
             elif fd == self._woken:
                 os.read(self._woken, 4096)
-            elif fd in self._lifelines:
+            elif fd == self.broker_fd:
                 self.over = True
 
     def wake(self) -> None:

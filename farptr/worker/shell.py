@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import os
+import select
 import signal
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from farptr.protocol import body as bodies
 from farptr.protocol.commands import Envelope
+from farptr.protocol.errors import ProtocolError
 from farptr.protocol.header import Header, Kind
 from farptr.protocol.ids import IdBlock
 from farptr.transport.dealer import Dealer, refusal
@@ -21,8 +26,10 @@ log = logging.getLogger("farptr.worker")
 
 GC_THRESHOLD = 50_000
 """Stored objects have no cycles; looking for some every few commands is wasted."""
-IDLE_S = 1.0
-"""An idle worker looks around this often: a signal that comes just before a wait does not end it."""
+END_S = 2.0
+"""A worker whose run is over may finish what it does for this long."""
+
+COMMAND, FREE = int(Kind.COMMAND), int(Kind.FREE)
 
 
 class _Stop(Exception):
@@ -45,8 +52,9 @@ def serve(name: str, address: str, *, load: str | None = None, lifeline: int | N
     dealer = Dealer(address, {"role": "worker", "name": name, "data": sorted(arrays)})
     signal.signal(signal.SIGTERM, _stop)
     gc.set_threshold(GC_THRESHOLD)
+    _end_with([fd for fd in (dealer.broker_fd, lifeline) if fd is not None])
     try:
-        _loop(dealer, arrays, lifeline)
+        _loop(dealer, arrays)
     except (_Stop, KeyboardInterrupt):
         with contextlib.suppress(Exception):
             _say_bye(dealer)
@@ -58,6 +66,23 @@ def _stop(*_: Any) -> None:
     raise _Stop
 
 
+def _end_with(fds: list[int]) -> None:
+    """End this process soon after one of the descriptors became readable, whatever it is doing then."""
+    poll = select.poll()
+    for fd in fds:
+        poll.register(fd, select.POLLIN)
+
+    def watch() -> None:
+        poll.poll()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        time.sleep(END_S)
+        log.warning("still busy %g s after the end of the run: leaving it undone", END_S)
+        os._exit(1)
+
+    if fds:
+        threading.Thread(target=watch, daemon=True, name="farptr-end").start()
+
+
 def _say_bye(dealer: Dealer) -> None:
     dealer.send(Envelope(Header(Kind.BYE, epoch=dealer.welcome["epoch"])))
 
@@ -67,30 +92,29 @@ def _ask_for_ids(core: WorkerCore) -> Envelope:
     return Envelope(Header(Kind.ASK, epoch=core.epoch, body_bytes=len(body)), body)
 
 
-def _loop(dealer: Dealer, arrays: dict[str, Any], lifeline: int | None) -> None:
+def _loop(dealer: Dealer, arrays: dict[str, Any]) -> None:
     welcome = dealer.welcome
     core = WorkerCore(number=welcome["number"], epoch=welcome["epoch"], ids=IdBlock(welcome["seed"], welcome["block"]))
     core.names.update({row[0]: row[1] for row in welcome["roster"]})
     core.load(arrays)
     own = f", own data: {', '.join(sorted(arrays))}" if arrays else ""
     log.info("joined run %s as party %d%s", welcome["run"], welcome["number"], own)
-    if lifeline is not None:
-        dealer.watch(lifeline)
     asked = False
     while not dealer.over:
-        envelope = dealer.receive()
-        if envelope is None:
-            dealer.wait(IDLE_S)
-        elif envelope.header.kind == Kind.ROSTER:
-            core.news(bodies.loads_as(dict, envelope.body))
-        elif envelope.header.kind == Kind.TOLD:
-            core.ids.grant(bodies.loads_as(int, envelope.body))
-            asked = False
-        elif envelope.header.kind == Kind.REFUSED:
-            raise refusal(bodies.loads_as(dict, envelope.body))
-        else:
+        envelope = dealer.next()
+        kind = envelope.header.kind
+        if kind in (COMMAND, FREE):
             if core.ids.low() and not asked:
                 asked = True
                 dealer.send(_ask_for_ids(core))
             for answer in core.turn(envelope):
                 dealer.send(answer)
+        elif kind == Kind.ROSTER:
+            core.news(bodies.loads_as(dict, envelope.body))
+        elif kind == Kind.TOLD:
+            core.ids.grant(bodies.loads_as(int, envelope.body))
+            asked = False
+        elif kind == Kind.REFUSED:
+            raise refusal(bodies.loads_as(dict, envelope.body))
+        else:
+            raise ProtocolError(f"the broker sent a {Kind(kind).name} to a worker")

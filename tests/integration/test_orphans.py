@@ -12,9 +12,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 import farptr as fp
+from farptr.launch.rundir import list_runs
 from tests.conftest import alive, pids_of, until
 
 ROOT = Path(__file__).parents[2]
@@ -112,6 +114,30 @@ def test_a_busy_worker_ends_too():
         run.flush()
         os.kill(pids[0], signal.SIGKILL)
         until(lambda: not any(map(alive, pids)))
+
+
+def test_a_busy_worker_without_a_supervisor_ends_with_its_broker(runtime_dir):
+    """Nobody ends it but its own thread that watches for the broker's end."""
+    farptr = [sys.executable, "-m", "farptr"]
+    with contextlib.ExitStack() as started:
+
+        def start(*words):
+            process = started.enter_context(subprocess.Popen([*farptr, *words], stderr=subprocess.DEVNULL))
+            started.callback(process.kill)
+            return process
+
+        broker = start("broker", "-c", "team")
+        until(lambda: [run.name for run in list_runs()] == ["team"])
+        worker = start("worker", "julie", "--connect", "team")
+        with fp.connect("team") as run:
+            until(lambda: run.sync() or "julie" in [w.name for w in run])
+            p = fp.tensor(np.ones((3000, 3000), int)).send(run["julie"])  # integers: no BLAS, a minute's work
+            kept = p @ p
+            run.flush()
+            until(lambda: psutil.Process(worker.pid).cpu_times().user > 2.0)
+            broker.terminate()
+            assert worker.wait(10) == 1, "left undone"
+            del kept
 
 
 def test_closing_does_not_wait_for_a_busy_worker():

@@ -19,7 +19,7 @@ import zmq
 import farptr as fp
 from farptr.launch.rundir import is_live
 from farptr.protocol import body as bodies
-from farptr.protocol.header import VERSION, Header, Kind, encode, split
+from farptr.protocol.header import VERSION, Header, Kind, encode, read
 from tests.behaviour.far import sent
 from tests.conftest import alive, pids_of, until
 
@@ -255,9 +255,10 @@ def hello(version=VERSION):
 
 def refusal(dealer):
     assert dealer.poll(5000), "no answer"
-    header, body = split(dealer.recv())
-    assert header[3] == Kind.REFUSED
-    return bodies.loads(body)
+    frame = dealer.recv()
+    header, end = read(frame)
+    assert header.kind == Kind.REFUSED
+    return bodies.loads(frame[end:])
 
 
 def test_a_peer_of_another_version_is_told(processes):

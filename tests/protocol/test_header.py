@@ -22,7 +22,7 @@ from farptr.protocol.header import (
     encode,
     forwarded,
     names_of,
-    split,
+    read,
     triples,
     version_of,
     with_source,
@@ -81,13 +81,19 @@ def test_the_broker_fills_in_the_source(header, source):
 
 @given(headers, u32, lists)
 def test_forwarded_is_the_header_without_what_was_for_the_broker(header, source, frees):
-    found = decode(forwarded(encode(header), header, source, frees))
-    assert found == header._replace(source=source, creates=(), releases=frees)
+    frame = encode(header)
+    found = forwarded(with_source(frame, source) + b"body", header, len(frame), frees)
+    assert decode(found[:-4]) == header._replace(source=source, creates=(), releases=frees)
+    assert found[-4:] == b"body"
 
 
 @given(headers, st.binary(max_size=50))
-def test_split_finds_the_body(header, body):
-    assert split(encode(header) + body) == (encode(header), body)
+def test_read_finds_the_body(header, body):
+    raw = encode(header._replace(body_bytes=len(body)))
+    assert read(raw + body) == (decode(raw), len(raw))
+    for wrong in (raw + body + b"x", (raw + body)[:-1]):
+        with pytest.raises(ProtocolError):
+            read(wrong)
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**127), st.integers(0, 2**63))))
@@ -117,12 +123,9 @@ def test_mutated_bytes_are_a_header_or_a_protocol_error(header, data):
 
 
 @given(st.binary(max_size=300))
-def test_split_of_garbage(data):
-    try:
-        raw, rest = split(data)
-    except ProtocolError:
-        return
-    assert raw + rest == data
+def test_read_of_garbage_is_a_protocol_error(data):
+    with pytest.raises(ProtocolError):
+        read(data)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from farptr.client.run import Run
 from farptr.client.session import Session
 from farptr.protocol import body as bodies
 from farptr.protocol.commands import KEEP_NOT, Envelope
-from farptr.protocol.header import Header, Kind, decode, encode
+from farptr.protocol.header import Header, Kind, decode, encode, read
 from farptr.protocol.ids import IdBlock
 from farptr.worker.core import WorkerCore
 
@@ -152,7 +152,7 @@ class World:
         for links, title in ((self.up, f"{label}>"), (self.down, f">{label}")):
             links[party.number] = Link(title, self.rng.choice((1, 1, 1, 4, 12)))
         self._post(news)
-        return bodies.loads_as(dict, welcome.body)
+        return bodies.loads_as(dict, welcome.frame[read(welcome.frame)[1] :])
 
     def add_worker(self, name: str) -> WorkerCore:
         """One more worker registers."""
@@ -185,9 +185,10 @@ class World:
     # ------------------------------------------------------------ steps
 
     def _post(self, deliveries: list[Delivery]) -> None:
-        for destination, raw, body, buffers in deliveries:
+        for destination, frame, buffers in deliveries:
             if destination in self.down:
-                self.down[destination].queue.append((raw, body, buffers))
+                _, end = read(frame)
+                self.down[destination].queue.append((frame[:end], frame[end:], buffers))
 
     def _ready(self) -> list[tuple[dict[int, Link], int, Link]]:
         found = [
@@ -241,7 +242,7 @@ class World:
         self._log.append((self.steps, link.name, message[0]))
         self.digest = zlib.crc32(message[1], zlib.crc32(message[0], zlib.crc32(link.name.encode(), self.digest)))
         if links is self.up:
-            self._post(self.broker.receive(number, *message))
+            self._post(self.broker.receive(number, message[0] + message[1], message[2]))
             self.broker.check()
         elif number in self.sessions:
             self._arrive(self.sessions[number], message)
@@ -291,7 +292,7 @@ class World:
         lines = [f"{n:5} {name:>8} {decode(raw)}" for n, name, raw in self._log]
         for link in itertools.chain(self.up.values(), self.down.values()):
             lines += [f"      {link.name:>8} has {decode(raw)}" for raw, _, _ in link.queue]
-        for number, session in self.broker.sessions.items():
+        for number, session in self.broker.settling.sessions.items():
             lines += [f"      session {number} (count {session.count}) holds {i.header}" for i in session.input]
         return "\n".join([f"World seed {self.seed}", *lines])
 
@@ -347,9 +348,10 @@ class World:
             left += [f"{name}:{i} = {e.value!r} ({e.names})" for i, e in core.store.entries.items()]
             left += [f"{name} holds {target}: {counts}" for target, counts in core.store.held.items()]
         left += [f"rows {name}: {self.broker.rows.holders(name)}" for name in list(self.broker.rows._records)]
-        for number, session in self.broker.sessions.items():
+        for number, session in self.broker.settling.sessions.items():
             left += [f"session {number} counts {session.count}"] if session.count else []
             left += [f"session {number} input {item.header}" for item in session.input]
-        if self.broker.total or self.broker.barrier:
-            left.append(f"the broker counts {self.broker.total}, barrier {list(self.broker.barrier)}")
+        settling = self.broker.settling
+        if settling.total or settling.barrier:
+            left.append(f"the broker counts {settling.total}, barrier {list(settling.barrier)}")
         return left
