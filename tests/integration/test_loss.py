@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import farptr as fp
-from tests.behaviour.far import fetched, sent
+from tests.behaviour.far import sent
 from tests.conftest import alive, pids_of, until
 
+ROOT = Path(__file__).parents[2]
 QUICKLY_S = 2.0
 STUCK = r"no answer within 0\.3 s.*julie has \d+ to do"
 
@@ -178,27 +182,50 @@ def test_a_deadline_is_a_timeout_error_and_indefinite():
         assert p.get(timeout=None).tolist() == [1]
 
 
+SLOWLY = """
+import sys, time
+from farptr.worker.core import WorkerCore
+from farptr.worker.shell import serve
+
+turn = WorkerCore.turn
+def slowly(core, envelope):
+    time.sleep(float(sys.argv[2]))
+    return turn(core, envelope)
+WorkerCore.turn = slowly
+serve("sloth", sys.argv[1])
+"""
+
+
+@contextlib.contextmanager
+def sloth(run, each_s):
+    """One more worker of a run, that takes this long for each envelope however fast the machine is; its pid."""
+    process = subprocess.Popen([sys.executable, "-c", SLOWLY, run._running.info.address, str(each_s)], cwd=ROOT)
+    try:
+        until(lambda: "sloth" in run or run.sync())
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_progress_is_no_reason_to_give_up():
-    """A long honest queue takes longer than the timeout; each command alone does not."""
-    with fp.up("julie") as run:
-        p = fp.tensor(np.eye(500)).send(run["julie"])
+    """A long honest queue takes longer than the timeout; each command alone does not.
 
-        def issue(count):
-            nonlocal p
+    How long is up to the worker's sleeps. The machine must only be fast enough for one of them in half a timeout
+    (``tests/unit/client/test_patience.py`` has the exact times, by a clock of its own).
+    """
+    each_s, count = 0.05, 50
+    with fp.up("julie") as run, sloth(run, each_s) as pid:
+        p = fp.tensor([0]).send(run["sloth"])
+        run.sync()
+        with stopped(pid):
             for _ in range(count):
-                p = p @ p
+                p += 1
                 run.flush()
-
-        run.sync()
-        began_s = time.monotonic()
-        issue(20)
-        run.sync()
-        run.timeout = 60 * (time.monotonic() - began_s) / 20
-        while run._session.ask_broker("progress")["under_way"] < 150:
-            issue(50)
-        began_s = time.monotonic()
-        assert fetched(p)[0, 0] == 1.0
-        assert time.monotonic() - began_s > run.timeout
+            until(lambda: run._session.ask_broker("progress")["under_way"] == count)
+            began_s = time.monotonic()
+        assert p.get_copy(timeout=count * each_s / 2).tolist() == [count]
+        assert time.monotonic() - began_s >= count * each_s
 
 
 def test_a_pointer_that_arrives_after_its_deadline_is_released():

@@ -7,15 +7,17 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from farptr.broker.core import BrokerCore, Turn
+from farptr.broker.core import BrokerCore
 from farptr.broker.rows import Rows
+from farptr.broker.settling import Settling, Turn
 from farptr.client import order
 from farptr.client.batches import Batches
 from farptr.client.core import SessionCore
 from farptr.client.order import Outstanding
 from farptr.protocol.body import loads
-from farptr.protocol.commands import MOVE
-from farptr.protocol.header import Flag, Kind, decode, names_of, triples
+from farptr.protocol.commands import KEEP_NOT, MOVE, PULL, PUSH
+from farptr.protocol.errors import ProtocolError
+from farptr.protocol.header import Flag, Kind, names_of, read, triples
 from farptr.protocol.ids import worker_of
 from farptr.worker.core import WorkerCore
 from farptr.worker.outbox import Outbox
@@ -206,7 +208,7 @@ def release_of_one() -> Iterator[None]:
 @mutant
 def frees_are_not_counted() -> Iterator[None]:
     """A session is settled although a FREE of its doing is under way."""
-    real_free, real_finish, real_route = BrokerCore._free, BrokerCore._finish, BrokerCore._route
+    real_free, real_finish, real_route = BrokerCore._free, Settling.finish, Settling.route
 
     class Uncounted(Turn):
         pass
@@ -215,19 +217,19 @@ def frees_are_not_counted() -> Iterator[None]:
         def append(self: Any, worker: int, turn: Turn) -> None:
             self.turns[worker].append(Uncounted(*turn))
 
-        with patch.object(BrokerCore, "_route", append):
+        with patch.object(Settling, "route", append):
             real_free(self, *args)
 
-    def finish(self: Any, worker: int, root: int) -> None:
+    def finish(self: Any, worker: int) -> Turn:
         if isinstance(self.turns[worker][0], Uncounted):
             real_route(self, worker, self.turns[worker][0])
             self.turns[worker].pop()
-        real_finish(self, worker, root)
+        return real_finish(self, worker)
 
     with (
         patch.object(BrokerCore, "_free", free),
-        patch.object(BrokerCore, "_finish", finish),
-        patch.object(BrokerCore, "check", lambda *_: None),
+        patch.object(Settling, "finish", finish),
+        patch.object(Settling, "check", lambda *_: None),
     ):
         yield
 
@@ -237,12 +239,12 @@ def forwards_wait_too() -> Iterator[None]:
     """While a client's input waits, what workers forward for it waits as well."""
     real = BrokerCore.receive
 
-    def receive(self: Any, source: int, raw: bytes, body: bytes, buffers: Any) -> Any:
-        header = decode(raw)
-        session = self.sessions.get(header.root)
-        if source in self.turns and header.kind == Kind.COMMAND and session and session.input:
+    def receive(self: Any, source: int, frame: bytes, buffers: Any) -> Any:
+        header, _ = read(frame)
+        session = self.settling.sessions.get(header.root)
+        if source in self.settling.turns and header.kind == Kind.COMMAND and session and session.input:
             return []  # it would wait for the DONE that it carries itself, so for ever
-        return real(self, source, raw, body, buffers)
+        return real(self, source, frame, buffers)
 
     with patch.object(BrokerCore, "receive", receive):
         yield
@@ -274,7 +276,7 @@ def moves_give_no_reference() -> Iterator[None]:
 
     def book(self: Any, name: int, source: int, holder: int, *rest: Any) -> None:
         fresh = self.rows.holders(name) == {source: 1}
-        if not (source in self.sessions and fresh and worker_of(name) != holder):
+        if not (source in self.settling.sessions and fresh and worker_of(name) != holder):
             real(self, name, source, holder, *rest)
 
     real_turn = WorkerCore.turn
@@ -297,6 +299,76 @@ def moves_give_no_reference() -> Iterator[None]:
             return real_turn(self, envelope)
 
     with patch.object(BrokerCore, "_book", book), patch.object(WorkerCore, "turn", turn):
+        yield
+
+
+@mutant
+def pulls_give_no_reference() -> Iterator[None]:
+    """A PULL brings no reference to the asker's name: the worker that answers claims one itself, with its contents."""
+    real = Outbox.command
+
+    def command(self: Any, there: int, command: Any, *, creates: Any = (), refs: Any = ()) -> None:
+        if command[1] == PULL:
+            refs = ()
+        elif command[1] == PUSH and command[3] is None:  # the contents of what was pulled
+            creates = [*creates, command[2]]
+            command = (*command[:3], 1, *command[4:])
+        real(self, there, command, creates=creates, refs=refs)
+
+    real_pull, real_here, export = WorkerCore._pull, WorkerCore._pull_here, Store.export
+
+    def pull(self: Any, command: Any) -> None:
+        real_pull(self, command)
+        if command[3] in self.store.held:
+            self.store.receive(command[3])
+
+    def pull_here(self: Any, command: Any) -> None:
+        target = getattr(self.store.value(command[2]), "target", 0)
+        with patch.object(Store, "export", export if worker_of(target) == self.number else lambda *_: None):
+            real_here(self, command)
+
+    with (
+        patch.object(Outbox, "command", command),
+        patch.object(WorkerCore, "_pull", pull),
+        patch.object(WorkerCore, "_pull_here", pull_here),
+    ):
+        yield
+
+
+@mutant
+def pulls_do_not_look() -> Iterator[None]:
+    """A PULL of what points at the asker already hands that pointer out like any other contents."""
+    real = WorkerCore._pull
+
+    def pull(self: Any, command: Any) -> None:
+        _, _, name, asker = command
+        value = self.store.value(name)
+        if getattr(value, "target", 0) == asker:
+            self._put_at(worker_of(asker), command, asker, value, None, KEEP_NOT)
+        real(self, command)
+
+    with patch.object(WorkerCore, "_pull", pull):
+        yield
+
+
+@mutant
+def contents_always_arrive() -> Iterator[None]:
+    """Contents that were pulled are stored, whether the asker still is there or not."""
+    with patch.object(WorkerCore, "_lives", lambda *_: True):
+        yield
+
+
+@mutant
+def senders_must_hold_a_row() -> Iterator[None]:
+    """Nobody may send a reference to an object of somebody else's without holding one."""
+    real = BrokerCore._book
+
+    def book(self: Any, name: int, source: int, *rest: Any) -> None:
+        if worker_of(name) != source and source not in self.rows.holders(name):
+            raise ProtocolError(f"party {source} sends a reference that it does not hold")
+        real(self, name, source, *rest)
+
+    with patch.object(BrokerCore, "_book", book):
         yield
 
 

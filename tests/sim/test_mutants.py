@@ -8,10 +8,12 @@ from farptr.protocol.errors import FarptrError
 from tests.sim.check import run_program, run_seed
 from tests.sim.mutants import MUTANTS
 
-# Mutants that need one shape of program so much that random ones rarely have it: test_order_counterexamples has it.
+# Mutants that need one shape of program so much that random ones rarely have it, or a second client, which they never
+# have: test_order_counterexamples and test_two_clients have it.
 RARE = {
     "remote_get_like_any_other", "a_reply_clears_everything", "batches_in_any_order", "replies_before_forwards",
-    "lists_wait_for_their_own_session", "free_without_exports",
+    "lists_wait_for_their_own_session", "free_without_exports", "pulls_do_not_look", "contents_always_arrive",
+    "pulls_give_no_reference",
 }  # fmt: skip
 SEEDS = 1500
 

@@ -407,6 +407,41 @@ def test_a_free_does_not_come_before_its_object():
         breaks(move_and_drop_at_once, ["julie>", ">julie"])
 
 
+def pull_and_drop_at_once(run):
+    """T:x2->J:x; remote_get(T:x2) <T>J>T>; del x2: FREE(T:x2) must not come before the contents that were pulled"""
+    julie, toby, _ = run
+    x2 = fp.tensor([1]).send(julie).send(toby)
+    x2.remote_get()
+    run.flush()
+    del x2  # its release leaves while the contents are under way
+    run.flush()
+    assert toby._objects == {}
+    assert julie._objects == {}
+
+
+def test_a_free_does_not_come_before_what_was_pulled():
+    holds(pull_and_drop_at_once, ["julie>", ">julie"])
+    with mutants.pulls_give_no_reference():
+        assert "tensor([1])} == {}" in breaks(pull_and_drop_at_once, ["julie>", ">julie"])
+
+
+def sent_by_an_old_handle(run):
+    """J:x; T:p = pointer to x; the client holds no row of x any more, and sends it to C by the same handle"""
+    julie, toby, carol = run
+    p = fp.tensor([1]).send(julie)
+    q = p.send(toby)
+    run.sync()
+    r = p.send(carol)
+    del q
+    equal(r.get(), 1)
+
+
+def test_who_sends_a_reference_need_not_hold_one():
+    holds(sent_by_an_old_handle, ["toby>", "julie>", ">julie"])
+    with mutants.senders_must_hold_a_row():
+        assert "does not hold" in breaks(sent_by_an_old_handle)
+
+
 def old_handles(run):
     """p after p.send(w) has no row of its own, and works while the object lives; then it is ObjectGone"""
     julie, toby, carol = run
