@@ -14,7 +14,7 @@ from farptr.protocol.names import ME
 from farptr.protocol.values import checked, decode_array
 
 if TYPE_CHECKING:
-    from farptr.client.core import Answer
+    from farptr.client.answers import Answer
     from farptr.client.session import Session
 
 

@@ -18,10 +18,15 @@ LIST = 9
 NAMED = 10
 KEEP = 11
 CLEAR = 12
+TAG = 13
+SEARCH = 14
+PUBLISH = 15
+FORGET = 16
 
 LABELS = {
     SEND: "send", CALL: "call", GET: "get", ASK: "ask", MOVE: "move", PULL_HERE: "remote_get", PULL: "pull",
     PUSH: "push", LIST: "list", NAMED: "named", KEEP: "keep", CLEAR: "clear_objects",
+    TAG: "tag", SEARCH: "search", PUBLISH: "publish", FORGET: "forget",
 }  # fmt: skip
 
 HERE = "here"
@@ -32,6 +37,7 @@ VALUE = 0
 PLAIN = 1
 FAILED = 2
 REPORT = 3
+FOUND = 4
 
 # Why an object stays without references.
 KEEP_NOT = 0

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from farptr.client.link import Connection
     from farptr.client.run import Run
-    from farptr.client.session import Connection
     from farptr.protocol.commands import Envelope
     from farptr.protocol.header import Header
 
@@ -86,10 +86,10 @@ class Watch:
         self._passed: deque[tuple[float, Header, bytes | None]] = deque(maxlen=ENVELOPES)
         self._began_s = time.monotonic()
         self._last_logs: Logs = []
-        with session.mutex:
-            connection: Any = session._connection
+        with session.link.mutex:
+            connection: Any = session.link.connection
             self.directory = Path(connection.address.removeprefix("ipc://")).parent
-            session._connection = Recorder(connection, self)
+            session.link.connection = Recorder(connection, self)
         # What was logged while a run came up belongs to the test that started it, not to one that joins it.
         self._seen = {} if run._running is not None else _sizes(self.directory)
 

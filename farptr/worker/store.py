@@ -35,6 +35,8 @@ class Failure(NamedTuple):
 
 
 Value = np.ndarray[Any, Any] | Pointer | Failure
+About = tuple[tuple[str, ...], str] | None
+"""Tags and description, for ``search``."""
 
 
 class _Gone:
@@ -47,14 +49,17 @@ _GONE = _Gone()
 class Entry:
     """One stored object."""
 
-    __slots__ = ("keep", "label", "names", "order", "value")
+    __slots__ = ("about", "keep", "label", "names", "order", "shared", "value")
 
     def __init__(self, order: Order) -> None:
         self.value: Any = _GONE
         self.order = order
         self.keep = KEEP_NOT
         self.label = ""
-        """The name under which the worker loaded it, if it did."""
+        """The name under which the worker loaded it, or a client published it; an object with a name stays."""
+        self.shared = False
+        """A client found it that did not make it: it stays what and where it is, and who moves it takes a copy."""
+        self.about: About = None
         self.names: list[int] = []
         """One per generation that lives."""
 
@@ -149,7 +154,7 @@ class Store:
             self._touched.add(old.target)
 
     def label(self, name: int, text: str) -> None:
-        """Remember the worker's own name for an object."""
+        """Give an object a name."""
         self._by_name[name].label = text
         self._labels[text] = name
 
@@ -157,6 +162,11 @@ class Store:
         """The object that the worker calls so."""
         name = self._labels.get(text)
         return name if name in self._by_name and self._by_name[name].value is not _GONE else None
+
+    def unlabel(self, entry: Entry) -> None:
+        """Take an object's name away, if it has one."""
+        self._labels.pop(entry.label, None)
+        entry.label = ""
 
     @property
     def labels(self) -> list[str]:
@@ -170,9 +180,9 @@ class Store:
         if name in self._exports:
             self._exports[name] += 1
 
-    def exported(self, entry: Entry) -> bool:
-        """Whether anybody may hold a reference to it."""
-        return any(self._exports[name] for name in entry.names)
+    def never_exported(self, entry: Entry) -> list[int]:
+        """Those of its names to which nobody was ever given a reference, or nobody has any left."""
+        return [name for name in entry.names if not self._exports[name]]
 
     def free(self, name: int, exports: int) -> None:
         """Nobody holds a reference to this name, unless it was exported again since the broker said so."""
@@ -190,6 +200,7 @@ class Store:
     def remove(self, entry: Entry) -> None:
         """Take an object away on purpose; references that live find ObjectGone."""
         self.replace(entry, _GONE)  # type: ignore[arg-type]
+        self.unlabel(entry)
         entry.keep = KEEP_NOT
         for name in [n for n in entry.names if not self._exports[n]]:
             del self._by_name[name], self._exports[name]

@@ -259,7 +259,7 @@ def test_closing_while_another_thread_waits(processes):
 
     thread = threading.Thread(target=wait)
     thread.start()
-    until(lambda: run._session._leader is not None)
+    until(lambda: run._session.link.leader is not None)
     run.close()
     thread.join(5)
     assert not thread.is_alive()

@@ -14,6 +14,7 @@ from farptr.client import order
 from farptr.client.batches import Batches
 from farptr.client.core import SessionCore
 from farptr.client.order import Outstanding
+from farptr.client.places import Places
 from farptr.protocol.body import loads
 from farptr.protocol.commands import KEEP_NOT, MOVE, PULL, PUSH
 from farptr.protocol.errors import ProtocolError
@@ -21,6 +22,7 @@ from farptr.protocol.header import Flag, Kind, names_of, read, triples
 from farptr.protocol.ids import worker_of
 from farptr.worker.core import WorkerCore
 from farptr.worker.outbox import Outbox
+from farptr.worker.places import Places as WorkerPlaces
 from farptr.worker.store import Store
 
 MUTANTS: dict[str, Callable[[], Any]] = {}
@@ -96,7 +98,7 @@ def releases_pass_batches() -> Iterator[None]:
 @mutant
 def weak_handles_are_not_fenced() -> Iterator[None]:
     """A handle that does not own is used without looking whether its object is about to go."""
-    with patch.object(SessionCore, "_is_in_doubt", lambda *_: False):
+    with patch.object(Places, "in_doubt", lambda *_: False):
         yield
 
 
@@ -315,7 +317,7 @@ def pulls_give_no_reference() -> Iterator[None]:
             command = (*command[:3], 1, *command[4:])
         real(self, there, command, creates=creates, refs=refs)
 
-    real_pull, real_here, export = WorkerCore._pull, WorkerCore._pull_here, Store.export
+    real_pull, real_here, export = WorkerPlaces.pull, WorkerPlaces.pull_here, Store.export
 
     def pull(self: Any, command: Any) -> None:
         real_pull(self, command)
@@ -329,8 +331,8 @@ def pulls_give_no_reference() -> Iterator[None]:
 
     with (
         patch.object(Outbox, "command", command),
-        patch.object(WorkerCore, "_pull", pull),
-        patch.object(WorkerCore, "_pull_here", pull_here),
+        patch.object(WorkerPlaces, "pull", pull),
+        patch.object(WorkerPlaces, "pull_here", pull_here),
     ):
         yield
 
@@ -338,7 +340,7 @@ def pulls_give_no_reference() -> Iterator[None]:
 @mutant
 def pulls_do_not_look() -> Iterator[None]:
     """A PULL of what points at the asker already hands that pointer out like any other contents."""
-    real = WorkerCore._pull
+    real = WorkerPlaces.pull
 
     def pull(self: Any, command: Any) -> None:
         _, _, name, asker = command
@@ -347,14 +349,14 @@ def pulls_do_not_look() -> Iterator[None]:
             self._put_at(worker_of(asker), command, asker, value, None, KEEP_NOT)
         real(self, command)
 
-    with patch.object(WorkerCore, "_pull", pull):
+    with patch.object(WorkerPlaces, "pull", pull):
         yield
 
 
 @mutant
 def contents_always_arrive() -> Iterator[None]:
     """Contents that were pulled are stored, whether the asker still is there or not."""
-    with patch.object(WorkerCore, "_lives", lambda *_: True):
+    with patch.object(WorkerPlaces, "_lives", lambda *_: True):
         yield
 
 

@@ -178,10 +178,10 @@ def two_moves_to_one_worker(run):
     """move(T:a->J:a); move(C:b->J:b): moves of different objects need no fence between them"""
     julie, toby, carol = run
     a, b = fp.tensor([1]).send(toby), fp.tensor([2]).send(carol)
-    before = run._session.core.fences
+    before = run._session.core.out.fences
     a.move(julie)
     b.move(julie)
-    assert run._session.core.fences == before
+    assert run._session.core.out.fences == before
     equal(a + b, 3)
 
 

@@ -250,7 +250,7 @@ class World:
             self._turn(self.by_number[number], message)
 
     def _arrive(self, session: SimSession, message: Frames) -> None:
-        connection: Any = session._connection
+        connection: Any = session.link.connection
         if not connection.closed:
             connection.inbox.append(message)
             session.core.check()
@@ -316,7 +316,7 @@ class World:
             for session in self.sessions.values():
                 if not session.closed:
                     session.flush()
-                    session._take_in()
+                    session.link.take_in()
             busy = any(s.dead or s.core.batches.pending() for s in self.sessions.values() if not s.closed)
             if not self.step() and not busy:
                 return

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from farptr.client.core import MARK_EVERY, MARKS, Answer, Lost, SessionCore
+from farptr.client.answers import Answer, Lost
+from farptr.client.core import SessionCore
 from farptr.client.graph import UNKNOWN, Node, path_of
+from farptr.client.outgoing import MARK_EVERY, MARKS
 from farptr.protocol import body as bodies
 from farptr.protocol.commands import (
     CALL,
@@ -33,7 +35,7 @@ J, T, C, ME = 1, 2, 3, 9
 class Bench:
     def __init__(self):
         self.core = SessionCore(number=ME, epoch=4, seed=1, block=0)
-        self.core.names = {J: "julie", T: "toby", C: "carol"}
+        self.core.names.update({J: "julie", T: "toby", C: "carol"})
 
     def data(self, worker=J, *items):
         return self.core.send(worker, self.core.ids.next(), True, np.array(items or (1, 2)))
@@ -51,16 +53,16 @@ class Bench:
 
     def out(self):
         """(destination, flags, commands) of what is ready, and it is taken away."""
-        self.core.flush()
+        self.core.out.flush()
         ready, self.core.batches.ready = self.core.batches.ready, []
         self.headers = [e.header for e in ready]
         self.core.check()
         return [(e.header.destination, e.header.flags, bodies.loads(e.body) if e.body else ()) for e in ready]
 
     def fenced(self, act):
-        before = self.core.fences
+        before = self.core.out.fences
         act()
-        return self.core.fences > before
+        return self.core.out.fences > before
 
     def answer(self, source, *replies, refs=()):
         body = bodies.dumps(tuple(replies))
@@ -301,7 +303,7 @@ def test_get_of_a_value(bench):
     assert bench.out()[-1][2][-1][1:] == (GET, x.name)
     array = np.array([4])
     bench.answer(J, (key, VALUE, ("A", array.dtype.str, (1,), "C", array.tobytes())))
-    assert bench.core.answers.pop(key).value.tolist() == [4]
+    assert bench.core.answers.come.pop(key).value.tolist() == [4]
 
 
 def test_get_of_a_pointer_names_what_was_anonymous(bench):
@@ -309,7 +311,7 @@ def test_get_of_a_pointer_names_what_was_anonymous(bench):
     key = bench.core.get(y)
     inner = make_name(J, 10**10 + 5)
     bench.answer(T, (key, VALUE, ("P", inner)), refs=[(inner, 1)])
-    node = bench.core.answers.pop(key).value
+    node = bench.core.answers.come.pop(key).value
     assert node is y.target
     assert (node.name, node.claims, node.received) == (inner, 1, 1)
 
@@ -319,7 +321,7 @@ def test_an_answer_that_nobody_waits_for_goes_back(bench):
     key = bench.core.get(p)
     bench.core.give_up(key)
     bench.answer(T, (key, VALUE, ("P", p.target.name)), refs=[(p.target.name, 1)])
-    assert bench.core.answers == {}
+    assert bench.core.answers.come == {}
     assert bench.core.batches.releases[p.target.name] >= 1
 
 
@@ -330,15 +332,15 @@ def test_giving_up_an_answer_that_came(bench):
     bench.answer(T, (key, VALUE, ("P", p.target.name)), refs=[(p.target.name, 1)])
     bench.core.give_up(key)
     assert bench.core.batches.releases == {p.target.name: 1}
-    assert bench.core.answers == {}
+    assert bench.core.answers.come == {}
 
 
 def test_lists_wait_for_everybody(bench):
     key = bench.core.list(J)
     assert bench.out()[-1][1] == Flag.FENCE | Flag.ALL
-    assert bench.core.answers == {}
+    assert bench.core.answers.come == {}
     bench.answer(J, (key, PLAIN, ()))
-    assert bench.core.answers[key] == Answer(PLAIN, ())
+    assert bench.core.answers.come[key] == Answer(PLAIN, ())
     assert bench.core.commands == key
     assert bench.core.batches.ready == []
     assert LIST
@@ -350,7 +352,7 @@ def test_reports_find_their_handle(bench):
     number = bench.core.commands
     bench.answer(J, (number, REPORT, report(number)))
     assert x.fault == number
-    assert [r.command for r in bench.core.reports] == [number]
+    assert [r.command for r in bench.core.reports.unseen] == [number]
 
 
 def test_a_failure_raised_before_its_report_is_not_told_again(bench):
@@ -359,13 +361,13 @@ def test_a_failure_raised_before_its_report_is_not_told_again(bench):
     number = bench.core.commands
     key = bench.core.get(y)
     bench.answer(J, (key, FAILED, report(number)))
-    bench.core.raised(bench.core.answers.pop(key).value)
+    bench.core.reports.raised(bench.core.answers.come.pop(key).value)
     bench.answer(J, (number, REPORT, report(number)))
-    assert bench.core.reports == []
+    assert bench.core.reports.unseen == []
     bench.answer(J, (number, REPORT, report(number, hop=1)))
-    assert len(bench.core.reports) == 1
-    bench.core.raised(bench.core.reports[0])
-    assert bench.core.reports == []
+    assert len(bench.core.reports.unseen) == 1
+    bench.core.reports.raised(bench.core.reports.unseen[0])
+    assert bench.core.reports.unseen == []
 
 
 def test_lost_workers(bench):
@@ -373,7 +375,7 @@ def test_lost_workers(bench):
     asked, got = bench.core.ask(p, "shape"), bench.core.get(p)
     news = bodies.dumps({"lost": J, "name": "julie", "role": "worker", "why": "killed"})
     bench.core.receive(Envelope(Header(Kind.ROSTER, body_bytes=len(news)), news))
-    assert bench.core.answers == {asked: Lost(J)}
+    assert bench.core.answers.come == {asked: Lost(J)}
     with pytest.raises(WorkerLost, match=r"julie.*killed"):
         bench.data(J)
     with pytest.raises(WorkerLost, match="hop 1"):
@@ -384,28 +386,28 @@ def test_lost_workers(bench):
 
 def test_sync_and_marks(bench):
     bench.data(J)
-    key = bench.core.sync()
+    key = bench.core.out.sync()
     assert bench.core.batches.ready[-1].header.flags & Flag.SYNC
     bench.core.receive(Envelope(Header(Kind.SYNCED, sequence=-key)))
-    assert bench.core.answers.pop(key) == Answer(PLAIN, None)
+    assert bench.core.answers.come.pop(key) == Answer(PLAIN, None)
     for _ in range(MARKS * MARK_EVERY):
         bench.data(J)
-        bench.core.flush()
-    assert bench.core.congested()
+        bench.core.out.flush()
+    assert bench.core.out.congested()
     marks = [e.header.sequence for e in bench.core.batches.ready if e.header.kind == Kind.MARK]
     for mark in marks:
         bench.core.receive(Envelope(Header(Kind.MARKED, sequence=mark)))
-    assert not bench.core.congested()
+    assert not bench.core.out.congested()
 
 
 def test_more_ids_are_asked_for_in_time(bench):
     bench.core.ids.left = 10
     bench.data(J)
-    bench.core.flush()
-    bench.core.flush()
+    bench.core.out.flush()
+    bench.core.out.flush()
     asks = [e for e in bench.core.batches.ready if e.header.kind == Kind.ASK]
     if not asks:
-        bench.core.flush()
+        bench.core.out.flush()
         asks = [e for e in bench.core.batches.ready if e.header.kind == Kind.ASK]
     assert len(asks) == 1
     body = bodies.dumps(7)

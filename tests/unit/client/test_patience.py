@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 import farptr as fp
-from farptr.client import session as shell
+from farptr.client import waiting
 from tests.sim.world import World
 
 LIMIT_S = 1.0
@@ -28,8 +28,8 @@ class SlowRun:
         world.slow = {">julie"}
         session = self.run._session
         session.timeout_s = LIMIT_S
-        monkeypatch.setattr(session._connection, "wait", self._wait)
-        monkeypatch.setattr(shell, "time", SimpleNamespace(monotonic=lambda: self.now_s, sleep=time.sleep))
+        monkeypatch.setattr(session.link.connection, "wait", self._wait)
+        monkeypatch.setattr(waiting, "time", SimpleNamespace(monotonic=lambda: self.now_s, sleep=time.sleep))
 
     def queue(self, count):
         """So many envelopes, of one command each."""
@@ -41,7 +41,7 @@ class SlowRun:
         self._world.drain()
         end_s = self.now_s + timeout_s
         assert end_s < 1000 * LIMIT_S, "it waits for ever"
-        while not self.run._session._connection.inbox:
+        while not self.run._session.link.connection.inbox:
             turn_s = self.last_s + self._each_s if self._turns else NEVER_S
             if turn_s > end_s:
                 self.now_s = end_s

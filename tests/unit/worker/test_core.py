@@ -52,7 +52,7 @@ def wire(*items):
 class Bench:
     def __init__(self):
         self.core = WorkerCore(number=HERE, epoch=4, ids=IdBlock(1, 0))
-        self.core.names = {HERE: "julie", THERE: "toby", ELSEWHERE: "carol"}
+        self.core.names.update({HERE: "julie", THERE: "toby", ELSEWHERE: "carol"})
 
     def turn(self, *commands, refs=(), frees=(), hop=0, body=None, kind=Kind.COMMAND):
         body = bodies.dumps(tuple(commands)) if body is None else body

@@ -1,0 +1,73 @@
+"""What was asked, and what came back.
+
+Laws
+    A question that waits gets exactly one answer: a party's, or the loss of a worker on its path.
+    A question that was given up gets none; what comes for it all the same is nobody's.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from farptr.client.graph import Node, Path
+
+
+class Waiting(NamedTuple):
+    """A command whose answer somebody waits for."""
+
+    path: Path | None
+    """The workers that it visits; empty for a question to the broker, None when they are not known."""
+    node: Node | None
+
+
+class Answer(NamedTuple):
+    """What came: ``value`` is an array, a Node (for a pointer), a plain value, or an error's report."""
+
+    status: int
+    value: Any
+    buffers: tuple[Any, ...] = ()
+    """For plain values that hold arrays (listings)."""
+
+
+class Lost(NamedTuple):
+    """The answer to a command whose worker is gone."""
+
+    worker: int
+
+
+class Answers:
+    """The questions of a session, by key: a command's number, or minus the sequence number of what the broker got."""
+
+    def __init__(self) -> None:
+        self.come: dict[int, Answer | Lost] = {}
+        """For whoever asked to take."""
+        self._waiting: dict[int, Waiting] = {}
+
+    def expect(self, key: int, path: Path | None, node: Node | None = None) -> int:
+        """Somebody will wait for this; the key."""
+        self._waiting[key] = Waiting(path, node)
+        return key
+
+    def waiting(self, key: int) -> Waiting | None:
+        """The question, if somebody still waits for it."""
+        return self._waiting.get(key)
+
+    def give(self, key: int, answer: Answer | Lost) -> None:
+        """An answer came."""
+        if self._waiting.pop(key, None) is not None:
+            self.come[key] = answer
+
+    def lose(self, worker: int) -> None:
+        """A worker is gone: what it may have been needed for is answered with that."""
+        for key, waiting in list(self._waiting.items()):
+            if waiting.path is None or worker in waiting.path:
+                self.give(key, Lost(worker))
+
+    def give_up(self, key: int) -> Answer | Lost | None:
+        """Nobody waits for this any more; the answer, if it has come."""
+        self._waiting.pop(key, None)
+        return self.come.pop(key, None)
+
+    def check(self) -> None:
+        """Assert the laws that one look can see."""
+        assert not self._waiting.keys() & self.come.keys(), "a command both waits and is answered"

@@ -1,0 +1,126 @@
+"""One connection that many threads share: a lock, and who sleeps on the socket.
+
+Laws
+    1. Whoever holds the lock may send, and takes in what has come.
+    2. One thread at most, the *leader*, sleeps on the socket, with the lock released. Others that wait sleep until it
+       hands them their answer or the lead.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+from farptr.client.core import SessionCore
+from farptr.protocol.commands import Envelope
+from farptr.protocol.errors import FarptrError
+
+LAST_WORDS_S = 0.2
+"""The broker gets what was sent before the end within this time, or not at all."""
+
+
+class Connection(Protocol):
+    """What a session needs of its way to the broker (``transport.dealer.Dealer``, or the simulator's)."""
+
+    def send(self, envelope: Envelope) -> None:
+        """Queue one envelope."""
+
+    def receive(self) -> Envelope | None:
+        """The next envelope, if one is here."""
+
+    def readable(self) -> bool:
+        """Whether one is here."""
+
+    def wait(self, timeout_s: float) -> None:
+        """Sleep until one may be here."""
+
+    def wake(self) -> None:
+        """End another thread's ``wait``."""
+
+    def check(self) -> None:
+        """Raise when the broker is gone."""
+
+    def close(self, linger_s: float = 0.0) -> None:
+        """End the connection."""
+
+
+class Link:
+    """The way of a core's envelopes. Every method wants the lock to be held."""
+
+    def __init__(self, core: SessionCore, connection: Connection) -> None:
+        self.core = core
+        self.connection = connection
+        self.mutex = threading.RLock()
+        self.leader: int | None = None
+        """The thread that sleeps on the socket."""
+        self.closed = ""
+        """Why, once it is."""
+        self.forked = False
+        """This is a forked child: the connection is the parent's."""
+        self._handed_over = threading.Condition(self.mutex)
+        self._followers = 0
+        """Threads that wait for the leader to hand them their answer."""
+
+    def send_ready(self) -> None:
+        """Send what is ready; take in what has come, or see that the leader does."""
+        ready, self.core.batches.ready = self.core.batches.ready, []
+        for envelope in ready:
+            self.connection.send(envelope)
+        # Sending can swallow the signal that the leader waits for; and what has come may be of use now.
+        if self.leader is None:
+            self.take_in()
+        elif self.connection.readable():
+            self.connection.wake()
+
+    def take_in(self) -> None:
+        """Give the core what has come."""
+        while (envelope := self.connection.receive()) is not None:
+            self.core.receive(envelope)
+
+    def lead(self, timeout_s: float) -> None:
+        """Sleep on the socket with the lock released, then take in what came."""
+        self.leader = threading.get_ident()
+        depth = 0
+        try:
+            # The lock may be held more than once by this thread; nobody else could send meanwhile.
+            depth = self._handed_over._release_save()  # type: ignore[attr-defined]
+            try:
+                self.connection.wait(timeout_s)
+            finally:
+                self._handed_over._acquire_restore(depth)  # type: ignore[attr-defined]
+        finally:
+            self.leader = None
+            self.take_in()
+            if self._followers:  # one of them finds its answer here, or takes the lead
+                self._handed_over.notify_all()
+
+    def follow(self, timeout_s: float) -> None:
+        """Sleep, with the lock released, until the leader has taken something in."""
+        self._followers += 1
+        try:
+            self._handed_over.wait(timeout_s)
+        finally:
+            self._followers -= 1
+
+    def close(self, why: str) -> None:
+        """Send the last words, end the connection, wake whoever waits."""
+        self.closed = why
+        if not self.forked:
+            self._send_quietly()
+        if self.leader is not None:
+            self.connection.wake()
+            self._handed_over.wait_for(lambda: self.leader is None, 1.0)
+        self.connection.close(linger_s=0.0 if self.forked else LAST_WORDS_S)
+        self._handed_over.notify_all()
+
+    def _send_quietly(self) -> None:
+        try:
+            self.send_ready()
+        except FarptrError:
+            return  # the run is going down; what was queued for it is of no use
+
+    def in_child(self) -> None:
+        """This is a forked child now: whoever held the lock may be the parent's thread."""
+        self.mutex = threading.RLock()
+        self._handed_over = threading.Condition(self.mutex)
+        self.forked = True

@@ -1,0 +1,107 @@
+"""Waiting for something to come over a link, as long as there is progress.
+
+Law
+    Nobody gives up because a queue is long and honest: only when nothing was done in the run for half of the limit,
+    and the limit has passed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from farptr.client.link import Link
+from farptr.protocol.errors import DeadlineExceeded, SessionClosed
+
+LOOK_UP_S = 1.0
+"""The longest sleep of somebody who waits for an answer."""
+PROGRESS_TIMEOUT_S = 2.0
+FOREVER_S = 3600.0
+"""As long as anybody need sleep at once."""
+
+Doing = Callable[[], str]
+"""Says, if it comes to that, what somebody waited for."""
+
+
+class Patience:
+    """How long a wait may go on without progress."""
+
+    def __init__(self, limit_s: float | None) -> None:
+        self.limit_s = limit_s
+        """None for ever."""
+        self.progress: int | None = None
+        """How much the run had done when that was last asked."""
+        self._deadline = self._next()
+
+    def _next(self) -> float:
+        # The first half of the limit passes before anybody asks for the progress made in the second.
+        return float("inf") if self.limit_s is None else time.monotonic() + self.limit_s / 2
+
+    def left_s(self) -> float:
+        """Until it is spent."""
+        return min(max(0.0, self._deadline - time.monotonic()), FOREVER_S)
+
+    def spent(self) -> bool:
+        """Whether it is time to ask for progress."""
+        return time.monotonic() >= self._deadline
+
+    def renew(self, progress: int) -> None:
+        """There was some."""
+        self.progress = progress
+        self._deadline = self._next()
+
+
+def wait_for(link: Link, done: Callable[[], bool], limit_s: float | None, doing: Doing) -> None:
+    """Wait, under the link's lock, until ``done()``; raises DeadlineExceeded, SessionClosed."""
+    if link.leader is None and not link.core.batches.ready and not link.closed:
+        # The answer nearly always comes within the first sleep: nothing need be kept for a longer wait.
+        link.lead(LOOK_UP_S if limit_s is None or limit_s > LOOK_UP_S else limit_s / 2)
+        if done():
+            return
+    patience = Patience(limit_s)
+    while not done():
+        link.connection.check()
+        if link.closed:
+            raise SessionClosed(link.closed)
+        if patience.spent():
+            _check_progress(link, patience, doing)
+        if link.leader is not None:
+            link.follow(min(patience.left_s(), LOOK_UP_S))
+        elif link.core.batches.ready:
+            link.send_ready()
+        else:
+            # The socket was found empty by the last who had the lock: its signal cannot have been missed.
+            # Not for ever: a signal that comes just before the sleep is handled when it ends.
+            link.lead(min(patience.left_s(), LOOK_UP_S))
+
+
+def _check_progress(link: Link, patience: Patience, doing: Doing) -> None:
+    """The time is over. A long honest queue is no reason to give up: only a lack of progress is."""
+    now = _progress(link)
+    if patience.progress is None or now["done"] > patience.progress:
+        patience.renew(now["done"])
+        return
+    busy = ", ".join(f"{name} has {n} to do" for name, n in now["queues"].items()) or "no worker is busy"
+    raise DeadlineExceeded(
+        f"no answer within {patience.limit_s:g} s {doing()}, and no progress: {busy}",
+        hint="timeout=None waits for ever; `farptr ps` shows what the workers do",
+    )
+
+
+def _progress(link: Link) -> dict[str, Any]:
+    core = link.core
+    key = core.out.ask_broker({"what": "progress"})
+    link.send_ready()
+    deadline = time.monotonic() + PROGRESS_TIMEOUT_S
+    while key not in core.answers.come:
+        left_s = deadline - time.monotonic()
+        link.connection.check()
+        if left_s <= 0:
+            core.give_up(key)
+            raise DeadlineExceeded(f"the broker does not answer (waited {PROGRESS_TIMEOUT_S:g} s)")
+        if link.leader is None:
+            link.lead(left_s)
+        else:
+            link.follow(min(left_s, 0.1))
+    return core.answers.come.pop(key).value  # type: ignore[no-any-return,union-attr]

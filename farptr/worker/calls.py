@@ -1,0 +1,170 @@
+"""Operations: run here, forwarded to where the data is, or failed by an operand that failed.
+
+Laws
+    1. A command whose operands are all pointers to one worker goes on there, and pointers to its results stay here.
+       What it makes there is named here, so nothing comes back.
+    2. Operands of different depth on this worker are levelled before; operands in different places are an error.
+    3. The common cases (``_call_simply``, ``_forward_simply``) do what ``_call_anyhow`` would, by a shorter way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from farptr.protocol import operations, values
+from farptr.protocol.commands import REPORT
+from farptr.protocol.errors import NotCollocated, Report
+from farptr.protocol.header import HOP_LIMIT
+from farptr.protocol.ids import id_of, make_name, worker_of
+from farptr.worker import execute
+from farptr.worker.store import Failure, Pointer, Value
+from farptr.worker.turn import Command, Turn
+
+_NO_KEYWORDS: dict[str, Any] = {}
+
+
+class Calls:
+    """The handler of CALL."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self.number, self.ids, self.store, self._out = turn.number, turn.ids, turn.store, turn.out
+
+    def call(self, command: Command) -> None:
+        """Carry out a CALL."""
+        if not (self._call_simply(command) or self._forward_simply(command)):
+            self._call_anyhow(command)
+
+    def fail(self, command: Command, report: Report) -> None:
+        """A CALL has failed: so have its results."""
+        self._put(command, [Failure(report)] * _count(command[2]))
+
+    def _call_simply(self, command: Command) -> bool:
+        """The common case by the shortest way: one result, of data that is here and plain numbers."""
+        number, _, result, operation, args, kwargs = command
+        if kwargs or type(result) is not int:
+            return False
+        found = []
+        for wire in args:
+            value = self.store.data(wire) if type(wire) is int else wire[1] if wire[0] == values.LITERAL else None
+            if value is None:
+                return False
+            found.append(value)
+        (made,) = execute.run(operation, found, _NO_KEYWORDS, 1)
+        self.store.create(result, made, (self._turn.root, number, self._turn.hop, 0))
+        return True
+
+    def _forward_simply(self, command: Command) -> bool:
+        """The common case of a chain: one result, of pointers to one other worker and plain numbers."""
+        number, code, result, operation, args, kwargs = command
+        if kwargs or type(result) is not int:
+            return False
+        there, further, numbers = 0, [], 0
+        for wire in args:
+            if type(wire) is int:
+                value = self.store.value(wire)
+                if not isinstance(value, Pointer) or (there and worker_of(value.target) != there):
+                    return False
+                there = worker_of(value.target)
+                further.append(value.target)
+            elif wire[0] == values.LITERAL:
+                numbers += 1
+                further.append(wire)
+            else:
+                return False
+        if there in (0, self.number):
+            return False
+        self._turn.check_hop()
+        name = make_name(there, self.ids.next())
+        self.store.create_pointer(result, name, (self._turn.root, number, self._turn.hop, 0))
+        self._out.command(there, (number, code, name, operation, tuple(further), None), creates=(name,))
+        if numbers:
+            self._out.count(there, operations.data_bytes(operation, args, None, values.argument_bytes))
+        return True
+
+    def _call_anyhow(self, command: Command) -> None:
+        _, _, results, operation, args, kwargs = command
+        names = [name for wire in args for name in values.names_in(wire)]
+        if kwargs:
+            names += [name for wire in kwargs.values() for name in values.names_in(wire)]
+        here = self._levelled({name: self.store.value(name) for name in names})
+        failure = next((v for v in here.values() if type(v) is Failure), None)
+        if failure is not None:
+            self._inherit(command, failure, here[names[0]])
+        elif any(type(v) is Pointer for v in here.values()):
+            self._call_further(command, here)
+        else:
+            buffers = self._turn.buffers
+            found = [values.decode_argument(wire, here.__getitem__, buffers) for wire in args]
+            named = {k: values.decode_argument(w, here.__getitem__, buffers) for k, w in (kwargs or {}).items()}
+            self._put(command, execute.run(operation, found, named, _count(results)))
+
+    def _levelled(self, here: dict[int, Value]) -> dict[int, Value]:
+        """Operands of different depth on this worker: pointers to this worker are followed until all are alike."""
+        for _ in range(HOP_LIMIT):
+            places = {worker_of(v.target) if type(v) is Pointer else None for v in here.values()}
+            if len(places) < 2 or self.number not in places or any(type(v) is Failure for v in here.values()):
+                break
+            here = {
+                name: self.store.value(v.target) if type(v) is Pointer and worker_of(v.target) == self.number else v
+                for name, v in here.items()
+            }
+        return here
+
+    def _put(self, command: Command, found: list[Any]) -> None:
+        results = command[2]
+        if type(results) is int:
+            self.store.put(results, found[0], 1, self._turn.order(command))
+        elif results is not None:
+            for i, (name, value) in enumerate(zip(results, found, strict=True)):
+                self.store.put(name, value, 1, self._turn.order(command, i))
+
+    def _inherit(self, command: Command, failure: Failure, target: Value) -> None:
+        """A command on a failed value fails alike; without a result it says so, unless its target is the failure."""
+        results = command[2]
+        if results is not None:
+            self._put(command, [failure] * _count(results))
+        elif failure is not target:
+            self._out.reply((command[0], REPORT, tuple(failure.report._replace(command=command[0]))))
+
+    def _call_further(self, command: Command, here: dict[int, Value]) -> None:
+        """Every operand is a pointer to one worker: the command goes on there, and result pointers stay here."""
+        number, code, results, operation, args, kwargs = command
+        there = self._next_worker(here)
+        self._turn.check_hop()
+        targets = {name: value.target for name, value in here.items() if type(value) is Pointer}
+        named = [make_name(there, self.ids.next()) for _ in range(_count(results))]
+        self._put(command, [Pointer(name) for name in named])
+        for name in named:
+            self.store.receive(name)
+        further = named[0] if type(results) is int else None if results is None else tuple(named)
+
+        def go(wire: Any) -> Any:
+            return values.renamed(wire, targets.__getitem__, lambda array: self._carried(array, there))
+
+        new_kwargs = {k: go(w) for k, w in kwargs.items()} if kwargs else None
+        if there != self.number:
+            self._out.count(there, operations.data_bytes(operation, args, kwargs, values.argument_bytes))
+        self._turn.go_on(there, (number, code, further, operation, tuple(map(go, args)), new_kwargs), named)
+
+    def _carried(self, wire: Any, there: int) -> Any:
+        """An array argument on its way to the next worker; one that stays in this turn keeps its buffers."""
+        return wire if there == self.number else self._out.carry(wire, self._turn.buffers, there)
+
+    def _next_worker(self, here: dict[int, Value]) -> int:
+        places = {
+            name: worker_of(value.target) if type(value) is Pointer else self.number for name, value in here.items()
+        }
+        if len(set(places.values())) > 1 or any(type(v) is not Pointer for v in here.values()):
+            who = ", ".join(
+                f"{self._turn.called(self.number)}:{id_of(name)} leads to {self._turn.called(place)}"
+                if type(here[name]) is Pointer
+                else f"{self._turn.called(self.number)}:{id_of(name)} is data on {self._turn.called(place)}"
+                for name, place in places.items()
+            )
+            raise NotCollocated(f"the operands are in different places: {who}", hint="move() one of them first")
+        return next(iter(places.values()))
+
+
+def _count(results: Any) -> int:
+    return 0 if results is None else 1 if type(results) is int else len(results)

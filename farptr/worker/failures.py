@@ -1,0 +1,32 @@
+"""What is told of a command that failed."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+from farptr.protocol import values
+from farptr.protocol.commands import CALL, LABELS
+from farptr.protocol.errors import FarptrError, Report
+from farptr.protocol.ids import id_of
+
+MAX_TRACE_CHARACTERS = 4000
+
+
+def report_of(command: tuple[Any, ...], error: Exception, worker: int, hop: int) -> Report:
+    """The report of a command that failed at a worker; the traceback goes along unless the error is farptr's own."""
+    code = command[1]
+    operation = str(command[3]) if code == CALL and len(command) > 3 else LABELS.get(code, "batch")
+    ours = isinstance(error, FarptrError)
+    trace = "" if ours else "".join(traceback.format_exception(error))[-MAX_TRACE_CHARACTERS:]
+    number = command[0] if type(command[0]) is int else 0
+    text, hint = (error.message, error.hint) if isinstance(error, FarptrError) else (str(error), "")
+    return Report(type(error).__name__, text, operation, number, worker, hop, _about(command), trace, hint)
+
+
+def _about(command: tuple[Any, ...]) -> int:
+    """Id of the object that a command is about: the first operand of a call, else the third field."""
+    if command[1] == CALL and len(command) > 4 and command[4]:
+        names = values.names_in(command[4][0]) if type(command[4]) is tuple else []
+        return id_of(names[0]) if names else 0
+    return id_of(command[2]) if len(command) > 2 and type(command[2]) is int else 0

@@ -1,0 +1,125 @@
+"""Objects that change places: moved, pulled and pushed from worker to worker.
+
+Laws
+    1. The place that an object leaves becomes a pointer to where it goes, unless it is this worker's own data, of which
+       a copy goes.
+    2. Contents that were asked for are stored only while the name that asked lives.
+"""
+
+from __future__ import annotations
+
+from farptr.protocol.commands import KEEP_NOT, KEEP_OWN, KEEP_SENT, PULL, PUSH, REPORT
+from farptr.protocol.errors import InvalidRemoteGet, ObjectGone
+from farptr.protocol.ids import worker_of
+from farptr.worker.store import Entry, Failure, Pointer, Value
+from farptr.worker.turn import Command, Turn
+
+
+class Places:
+    """The handlers of MOVE, PULL_HERE, PULL and PUSH."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self.number, self.store, self._out = turn.number, turn.store, turn.out
+
+    def move(self, command: Command) -> None:
+        """Push an object to another worker; a pointer to it stays here."""
+        _, _, name, new, owned = command
+        there = worker_of(new)
+        try:
+            entry = self.store.entry(name)
+        except ObjectGone:
+            # The client has counted an export of the new name, and something may live under it.
+            self._out.command(there, (command[0], PUSH, new, 1, KEEP_NOT, None))
+            raise
+        keep, value = entry.keep, entry.value
+        if keep == KEEP_OWN:
+            self._put_at(there, command, new, value, 1, KEEP_NOT if owned else KEEP_SENT)
+            return
+        self._put_at(there, command, new, value, 1, keep)
+        # Somebody may hold the old name: it becomes a pointer to the new one; the reference came with the header.
+        entry.keep = KEEP_NOT
+        self.store.replace(entry, Pointer(new))
+        self.free_unless_held(entry)
+
+    def _put_at(self, there: int, command: Command, name: int, value: Value, exports: int | None, keep: int) -> None:
+        """Store a value at a worker; with None for exports, only where the name lives."""
+        if there != self.number:
+            wire = self._turn.encoded(value, there)
+            self._out.command(there, (command[0], PUSH, name, exports, keep, wire))
+        else:
+            self.store.put(name, value, exports or 0, self._turn.order(command), keep)
+
+    def pull_here(self, command: Command) -> None:
+        """Replace a pointer here by what it points at: ask the worker that has it."""
+        number, _, name = command
+        value = self.store.value(name)
+        if type(value) is Failure:
+            self._out.reply((number, REPORT, tuple(value.report._replace(command=number))))
+        elif type(value) is not Pointer:
+            raise InvalidRemoteGet(
+                f"{self._turn.called(self.number)} has the data itself",
+                hint="remote_get() needs a pointer to a pointer",
+            )
+        elif worker_of(value.target) != self.number:
+            self._turn.check_hop()
+            self.store.export(name)
+            self._out.command(worker_of(value.target), (number, PULL, value.target, name), refs=[name])
+        else:
+            self._pull_local(command, value.target)
+
+    def _pull_local(self, command: Command, target: int) -> None:
+        name = command[2]
+        far = self.store.entry(target)
+        value = far.value
+        if type(value) is Pointer and value.target == name:
+            return
+        near = self.store.entry(name)
+        if far.keep == KEEP_OWN:
+            self.store.replace(near, value if type(value) is Pointer or type(value) is Failure else value.copy())
+            return
+        self.store.replace(near, value)
+        self.store.export(name)
+        self._out.claim(name)
+        self.store.receive(name)
+        self.store.replace(far, Pointer(name))
+
+    def pull(self, command: Command) -> None:
+        """Give an object to the worker that asks for it; a pointer to there stays here."""
+        _, _, name, new = command
+        entry = self.store.entry(name)
+        value = entry.value
+        if type(value) is Pointer and value.target == new:
+            return
+        self._put_at(worker_of(new), command, new, value, None, KEEP_NOT)
+        if entry.keep != KEEP_OWN:
+            # The reference that this pointer needs came with the PULL's header.
+            self.store.replace(entry, Pointer(new))
+
+    def push(self, command: Command) -> None:
+        """Take in what was moved here, or was asked for."""
+        _, _, name, exports, keep, wire = command
+        if wire is None:
+            self.store.export(name)
+            return
+        value = self._turn.decoded(wire)
+        if exports is not None or self._lives(name):
+            self.store.put(name, value, exports or 0, self._turn.order(command), keep)
+
+    def _lives(self, name: int) -> bool:
+        try:
+            self.store.value(name)
+        except ObjectGone:
+            return False
+        return True
+
+    def free_unless_held(self, entry: Entry) -> None:
+        """Let an object go that need not stay any more, if nobody holds it.
+
+        A name that is not exported has no rows, so no FREE would come for it; others may hold the object all the same,
+        by a pointer that a client sent on. A reference that comes and goes makes the broker look.
+        """
+        for name in self.store.never_exported(entry):
+            self.store.export(name)
+            self.store.receive(name)
+            self._out.claim(name)
