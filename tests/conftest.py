@@ -143,6 +143,7 @@ class Processes:
         self._shared = shared
         self._used = []
         self._own = []
+        self._clients = []
 
     def __call__(self, *names, own=False, **options):
         if own or options:
@@ -156,8 +157,16 @@ class Processes:
             self._used.append(names)
         return run
 
+    def another(self, run):
+        """One more client of a run, for as long as the test lasts."""
+        client = fp.connect(run._running.info.address)
+        self._clients.append(client)
+        return client
+
     def finish(self, failed):
         try:
+            for client in self._clients:
+                client.close()
             for names in self._used:
                 if failed:  # its frames still hold pointers, and nobody knows what else it left
                     _close(self._shared.pop(names))
@@ -188,6 +197,11 @@ class Simulated:
         world = World(list(names), self._seed, sync=sync)
         self._worlds.append(world)
         return world.run
+
+    def another(self, run):
+        """One more client of a run."""
+        (world,) = [w for w in self._worlds if run in w.runs]
+        return world.add_client()
 
     def finish(self, failed):
         if failed:

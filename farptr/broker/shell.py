@@ -286,6 +286,15 @@ class Broker:
             event = json.loads(line)
             if event.get("event") == "exited":
                 self._exited(event["name"], event["code"])
+            elif event.get("event") == "remove":
+                self._remove(event["name"], event["why"])
+
+    def _remove(self, name: str, why: str) -> None:
+        """A worker is about to be ended on purpose: it is gone from now on, and the supervisor may go ahead."""
+        party = self.core.roster.worker(name)
+        if party is not None:
+            self._lose(party.number, why)
+        self._tell({"event": "lost", "name": name})
 
     def _exited(self, name: str, code: int) -> None:
         party = self.core.roster.worker(name)

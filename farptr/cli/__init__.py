@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from farptr.cli import demo, roles, runs
+from farptr.cli import completion, demo, members, roles, run, runs, shell
 from farptr.cli.manual import ManualGroup, listed
 from farptr.cli.output import ReaderLeft, exit_code_of
 
@@ -72,11 +72,17 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     cls=_Root,
     name="farptr",
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "FARPTR"},
     epilog=listed("Exit codes:", EXIT_CODES),
 )
 @click.option(
-    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show versions and exit."
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    allow_from_autoenv=False,
+    callback=_show_version,
+    help="Show versions and exit.",
 )
 @click.pass_context
 def cli(ctx: click.Context) -> None:
@@ -91,7 +97,15 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (*runs.COMMANDS, demo.demo, *roles.COMMANDS):
+for _command in (
+    *runs.COMMANDS,
+    *members.COMMANDS,
+    run.run,
+    shell.shell,
+    demo.demo,
+    *roles.COMMANDS,
+    completion.completion,
+):
     cli.add_command(_command)
 
 
@@ -101,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if reconfigure is not None:
         reconfigure(errors="replace")  # an arrow is no reason to fail where the encoding has none
     try:
-        code = cli.main(arguments, prog_name="farptr", standalone_mode=False)
+        code = cli.main(arguments, prog_name=completion.PROGRAM, standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from farptr.cli.manual import ManualGroup
+from farptr.cli.manual import Manual, ManualGroup
 from farptr.cli.output import console
 
 DEMO_WIDTH = 100
@@ -31,7 +31,7 @@ def demo(ctx: click.Context) -> int:
     return int(ctx.invoke(digits))
 
 
-@demo.command()
+@demo.command(cls=Manual)
 def tour() -> None:
     """Pointers, and pointers to pointers, step by step: what each process holds."""
     from farptr.demo.tour import main
@@ -39,10 +39,14 @@ def tour() -> None:
     main(console=console(pipe_width=DEMO_WIDTH))
 
 
-@demo.command()
-@click.option("--workers", type=click.IntRange(min=1), default=5, show_default=True, help="Processes with data.")
-@click.option("--rounds", type=click.IntRange(min=1), default=40, show_default=True, help="Rounds of training.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Who gets which samples.")
+@demo.command(cls=Manual)
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", default=5, show_default=True, help="Processes with data."
+)
+@click.option(
+    "--rounds", type=click.IntRange(min=1), metavar="N", default=40, show_default=True, help="Rounds of training."
+)
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Who gets which samples.")
 def digits(workers: int, rounds: int, seed: int) -> int:
     """Learn from digits on several workers; the client sees no digit of theirs and no single gradient."""
     from farptr.demo.digits import main

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -33,6 +34,18 @@ def console(*, pipe_width: int = PIPE_WIDTH) -> Console:
 
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else pipe_width
     return Out(width=width, highlight=False, markup=False, emoji=False)
+
+
+def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--json``, on every command that prints rows."""
+    return click.option("--json", "json", is_flag=True, help="Print one JSON document, and nothing else.")(function)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """One JSON document on stdout."""
+    import json
+
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def hint_next(*steps: tuple[str, str]) -> None:
@@ -65,7 +78,7 @@ def exit_code_of(error: BaseException) -> int:
         return BROKEN_PIPE
     if isinstance(error, click.ClickException):
         path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "farptr"
-        show_error(_one_line(error.format_message()), f"`{path} --help` explains")
+        show_error(_one_line(error.format_message()), getattr(error, "hint", "") or f"`{path} --help` explains")
         return error.exit_code
     if os.environ.get(DEBUG_VARIABLE, "") not in ("", "0"):
         raise error

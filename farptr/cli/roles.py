@@ -11,8 +11,8 @@ import click
 
 from farptr.cli.interrupts import noted
 from farptr.cli.manual import Manual
+from farptr.cli.names import RUN_VARIABLE, complete_file, complete_run, run_option
 from farptr.cli.output import INTERRUPTED, hint_next, option_for
-from farptr.cli.runs import run_option
 
 if TYPE_CHECKING:
     from farptr.launch.rundir import RunInfo
@@ -20,8 +20,16 @@ if TYPE_CHECKING:
 
 @click.command(cls=Manual)
 @click.argument("name")
-@click.option("--connect", "address", metavar="ADDRESS", required=True, help="A run's name, or its address (ipc://…).")
-@click.option("--load", metavar="FILE", help="Arrays of its own: an .npz or .npy file.")
+@click.option(
+    "--connect",
+    "address",
+    metavar="ADDRESS",
+    required=True,
+    envvar=RUN_VARIABLE,
+    shell_complete=complete_run,
+    help="A run's name, or its address (ipc://…).",
+)
+@click.option("--load", metavar="FILE", shell_complete=complete_file, help="Arrays of its own: an .npz or .npy file.")
 def worker(name: str, address: str, load: str | None) -> int:
     """Be a worker of a run, in the foreground.
 
@@ -61,7 +69,7 @@ def broker(address: str | None, run: str) -> int:
 
     Example:
       farptr broker -c team
-      farptr worker julie --connect team     (in another terminal)
+      farptr worker julie --connect team     # in another terminal
 
     Exit codes:
       2  an illegal name     4  a run of that name is up, or somebody listens there

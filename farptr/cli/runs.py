@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from farptr.cli.interrupts import ignored
 from farptr.cli.manual import Manual
-from farptr.cli.output import INTERRUPTED, console, hint_next, option_for
+from farptr.cli.names import complete_log, complete_worker, run_option
+from farptr.cli.output import INTERRUPTED, console, hint_next, json_option, option_for, print_json
 
 if TYPE_CHECKING:
+    from farptr.client.look import Holder
+    from farptr.client.status import Status
     from farptr.launch.rundir import RunInfo
     from farptr.launch.start import Running
-
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def run_option(text: str = "Name of the run.", *, default: str | None = "default") -> Decorator:
-    """``-c/--run NAME``, on every command that addresses a run."""
-    return click.option("-c", "--run", "run", metavar="NAME", default=default, show_default=True, help=text)
 
 
 @click.command(cls=Manual)
@@ -28,7 +23,8 @@ def run_option(text: str = "Name of the run.", *, default: str | None = "default
 @click.option("-n", "count", type=click.IntRange(min=1), metavar="N", help="N workers called w1, w2, … as well.")
 @click.option("-d", "--detach", is_flag=True, help="Return when all are up; the run goes on.")
 @run_option()
-def up(names: tuple[str, ...], count: int | None, detach: bool, run: str) -> int:
+@json_option
+def up(names: tuple[str, ...], count: int | None, detach: bool, run: str, json: bool) -> int:
     """Start a broker and one process for each worker.
 
     NAME=FILE gives a worker data of its own: the arrays of an .npz or .npy file. Returns (with -d) or shows the logs
@@ -45,33 +41,40 @@ def up(names: tuple[str, ...], count: int | None, detach: bool, run: str) -> int
       6  the broker died while the logs were shown     130  ended by Ctrl-C
     """
     from farptr.launch.start import start
+
+    if json and not detach:
+        raise click.UsageError("--json goes with -d: what follows in the foreground are logs")
+    running = start(_workers(names, count), name=run, detached=detach)
+    _show_started(running.info, detach=detach, as_json=json)
+    return 0 if detach else _attend(running)
+
+
+def _show_started(info: RunInfo, *, detach: bool, as_json: bool) -> None:
+    if as_json:
+        from farptr.cli import records
+
+        print_json(records.started(info))
+        return
     from farptr.views.processes import started
 
-    out = console()
-    workers = _workers(names, count)
-    running = start(workers, name=run, detached=detach)
-    out.print(started(running.info))
-    option = option_for(run)
+    console().print(started(info))
+    run, option = info.name, option_for(info.name)
     hint_next(
         (f"farptr ps{option}", "the processes"),
         (f"farptr objects{option}", "what each worker holds"),
         (f"fp.connect({run!r})" if option else "fp.connect()", "joins from Python, after `import farptr as fp`"),
         (f"farptr down{option}", "ends the run") if detach else ("Ctrl-C", "ends the run"),
     )
-    return 0 if detach else _attend(running)
 
 
-def _workers(names: Iterable[str], count: int | None) -> dict[str, str | None]:
-    from pathlib import Path
+def _workers(names: tuple[str, ...], count: int | None) -> dict[str, str | None]:
+    from farptr.cli.wanted import from_arguments
+    from farptr.protocol.names import numbered
 
-    from farptr.protocol.names import check_names, numbered
-
-    pairs = [(name, file) for name, _, file in (text.partition("=") for text in names)]
-    pairs += [(name, "") for name in numbered(count or 0)]
-    if not pairs:
+    wanted = from_arguments([*names, *numbered(count or 0)])
+    if not wanted:
         raise click.UsageError("a run needs workers, as in `farptr up julie toby` or `farptr up -n 3`")
-    check_names(name for name, _ in pairs)
-    return {name: str(Path(file).absolute()) if file else None for name, file in pairs}
+    return wanted
 
 
 def _attend(running: Running) -> int:
@@ -114,7 +117,8 @@ def down(run: str) -> None:
 
 @click.command(cls=Manual)
 @run_option("Only this run.", default=None)
-def ps(run: str | None) -> None:
+@json_option
+def ps(run: str | None, json: bool) -> None:
     """List the runs that are up, and their processes.
 
     OBJECTS is "?" while a run is busy: they can be counted once everything that was issued is done.
@@ -128,21 +132,32 @@ def ps(run: str | None) -> None:
     from farptr.launch.rundir import find, list_runs
 
     found = [find(run)] if run else list_runs()
+    if json:
+        from farptr.cli import records
+
+        print_json(records.runs(map(_status, found)))
+        return
     if not found:
         click.echo("no run is up")
         hint_next(("farptr up julie toby -d", "starts one"))
         return
-    from farptr.client.status import status
     from farptr.views.processes import table
 
-    console().print(table(map(status, found)))
+    console().print(table(map(_status, found)))
+
+
+def _status(info: RunInfo) -> Status:
+    from farptr.client.status import status
+
+    return status(info)
 
 
 @click.command(cls=Manual)
-@click.argument("worker", required=False)
-@click.option("--tree", "as_tree", is_flag=True, help="Follow pointers from worker to worker.")
+@click.argument("worker", required=False, shell_complete=complete_worker)
+@click.option("--tree", "tree", is_flag=True, help="Follow pointers from worker to worker.")
 @run_option("Name or address of the run.")
-def objects(worker: str | None, as_tree: bool, run: str) -> None:
+@json_option
+def objects(worker: str | None, tree: bool, run: str, json: bool) -> None:
     """Show what each worker holds.
 
     Waits until everything that was issued is done. Of data that a worker loaded itself only name, shape
@@ -157,24 +172,34 @@ def objects(worker: str | None, as_tree: bool, run: str) -> None:
     """
     from farptr.client.look import look
     from farptr.client.run import connect
-    from farptr.views.objects import table, tree
 
     with connect(run) as joined:
         if worker is not None:
             joined[worker]  # raises for one that the run does not have
         holders = look(joined)
-    if as_tree:
-        console().print(tree(holders, title=run, through=worker or ""))
-    else:
-        console().print(table(holder for holder in holders if worker in (None, holder.name)))
+    if not tree:
+        holders = [holder for holder in holders if worker in (None, holder.name)]
+    (_print_records if json else _print_objects)(run, holders, worker or "", tree)
+
+
+def _print_records(run: str, holders: list[Holder], worker: str, as_tree: bool) -> None:
+    from farptr.cli import records
+
+    print_json(records.tree(run, holders, worker) if as_tree else records.objects(run, holders))
+
+
+def _print_objects(run: str, holders: list[Holder], worker: str, as_tree: bool) -> None:
+    from farptr.views.objects import table, tree
+
+    console().print(tree(holders, title=run, through=worker) if as_tree else table(holders))
 
 
 @click.command(cls=Manual)
-@click.argument("worker", required=False)
+@click.argument("worker", required=False, shell_complete=complete_log)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run ends, or Ctrl-C.")
-@click.option("-n", "--tail", "lines", type=click.IntRange(min=0), metavar="N", help="Only the last N lines of each.")
+@click.option("-n", "--tail", "tail", type=click.IntRange(min=0), metavar="N", help="Only the last N lines of each.")
 @run_option()
-def logs(worker: str | None, follow: bool, lines: int | None, run: str) -> None:
+def logs(worker: str | None, follow: bool, tail: int | None, run: str) -> None:
     """Show what the processes of a run have written.
 
     WORKER is one of them; broker and supervisor have logs too.
@@ -189,7 +214,7 @@ def logs(worker: str | None, follow: bool, lines: int | None, run: str) -> None:
     """
     from farptr.launch.rundir import find
 
-    _print_logs(find(run), worker, follow=follow, lines=lines)
+    _print_logs(find(run), worker, follow=follow, lines=tail)
 
 
 def _print_logs(info: RunInfo, only: str | None, *, follow: bool, lines: int | None = None) -> None:

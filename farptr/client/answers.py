@@ -27,6 +27,8 @@ class Answer(NamedTuple):
     value: Any
     buffers: tuple[Any, ...] = ()
     """For plain values that hold arrays (listings)."""
+    about: Any = None
+    """Tags and description that came with a value."""
 
 
 class Lost(NamedTuple):

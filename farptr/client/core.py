@@ -17,7 +17,7 @@ from typing import Any
 
 from farptr.client.answers import Answer, Answers
 from farptr.client.batches import BATCH_COMMANDS, Batches
-from farptr.client.graph import UNKNOWN, Node, Path, depth_of, leads_through, named, path_of, result_of
+from farptr.client.graph import UNKNOWN, Known, Node, Path, depth_of, leads_through, named, path_of, result_of
 from farptr.client.operands import common_path, weight, wired
 from farptr.client.order import MOVE, PULL, Outstanding
 from farptr.client.outgoing import Outgoing
@@ -31,6 +31,8 @@ from farptr.protocol.commands import (
     CALL,
     CLEAR,
     FAILED,
+    FORGET,
+    FOUND,
     GET,
     HERE,
     KEEP,
@@ -39,9 +41,12 @@ from farptr.protocol.commands import (
     LIST,
     NAMED,
     PLAIN,
+    PUBLISH,
     PULL_HERE,
     REPORT,
+    SEARCH,
     SEND,
+    TAG,
     VALUE,
     Envelope,
 )  # fmt: skip
@@ -72,7 +77,9 @@ class SessionCore:
 
     # ------------------------------------------------------------ commands
 
-    def send(self, worker: int, id: int, fresh: bool, array: Any, *, keep: bool = False) -> Node:
+    def send(
+        self, worker: int, id: int, fresh: bool, array: Any, *, keep: bool = False, about: Known | None = None
+    ) -> Node:
         """Put an array at a worker under an id; ``fresh`` says that the id was never used anywhere."""
         buffers: list[Any] = []
         wire = values.encode_array(array, buffers)
@@ -83,7 +90,10 @@ class SessionCore:
         batch.value_bytes += array.nbytes
         batch.weight += array.nbytes
         owned = not keep
-        command = (self._next(), SEND, node.name, int(owned), KEEP_SENT if keep else KEEP_NOT, wire)
+        command: tuple[Any, ...] = (self._next(), SEND, node.name, int(owned), KEEP_SENT if keep else KEEP_NOT, wire)
+        if about is not None:
+            node.about = about
+            command = (*command, (about.tags, about.description))
         self.out.issue(batch, command, (worker,), creates=[node] if owned else [])
         return node
 
@@ -176,8 +186,30 @@ class SessionCore:
         return self._question((0, LIST, what), worker, (worker,), None, Flag.FENCE | Flag.ALL)
 
     def named_data(self, worker: int, text: str) -> int:
-        """Ask for a pointer to a worker's own data; the number to wait for."""
+        """Ask for a pointer to what a worker has under that name; the number to wait for."""
         return self._question((0, NAMED, text), worker, (worker,), None)
+
+    def search(self, worker: int, terms: tuple[str, ...]) -> int:
+        """Ask for pointers to what all the terms fit; the number to wait for."""
+        return self._question((0, SEARCH, terms), worker, (worker,), None)
+
+    def publish(self, node: Node, text: str) -> int:
+        """Give an object a name at its worker; the number to wait for."""
+        return self._question((0, PUBLISH, node.name, text), node.worker, (node.worker,), node)
+
+    def forget(self, worker: int, text: str) -> int:
+        """Take a name away; the number to wait for."""
+        self.batches.flush_others(worker)  # it may end the life of what that pointed at
+        self.places.given_up += 1
+        return self._question((0, FORGET, text), worker, (worker,), None)
+
+    def tag(self, node: Node, tags: tuple[str, ...], description: str | None) -> None:
+        """Add tags to an object at its first hop; replace its description unless it is None."""
+        path = (node.worker,)
+        batch = self.out.open(node.worker, path, operands=(node,))
+        number = self._next()
+        self.reports.watch(number, node)
+        self.out.issue(batch, (number, TAG, node.name, tags, description), path)
 
     def _question(self, command: Any, worker: int, path: Path | None, node: Node | None, flags: int = 0) -> int:
         batch = self.out.open(worker, path, flags=flags, operands=() if node is None else (node,))
@@ -190,18 +222,20 @@ class SessionCore:
         """Push an object to another worker; its new node. The old one leads there from now on."""
         id = id_of(node.name)
         path = (node.worker, worker)
-        new_id = self.ids.next() if leads_through(node, node.name, worker) else id
+        # A copy is another object, and takes no id that its maker may use.
+        new_id = self.ids.next() if node.foreign or leads_through(node, node.name, worker) else id
         at = (worker, new_id)
         there = make_name(worker, new_id)
         ends = (make_name(node.worker, id), there)
         batch = self.out.open(node.worker, path, MOVE, ends=ends, operands=(node,), at=at)
         new = self.places.store(at, new_id != id, node.target)
         self.places.note(node)
-        if node.name not in self.places.loaded:
+        if not node.foreign:
             node.lead_to(new)
+        new.about = node.about
         number = self._next()
         self.reports.watch(number, new)
-        command = (number, C_MOVE, node.name, new.name, int(owned))
+        command = (number, C_MOVE, node.name, new.name, int(owned), node.foreign)
         # The stub's reference is booked now: else the new name could be released, and forgotten, before the push.
         batch.refs.append(new.name)
         self.out.issue(batch, command, path, kind=MOVE, moved_to=there, creates=[new])
@@ -223,12 +257,14 @@ class SessionCore:
             path = (node.worker,)
         batch = self.out.open(node.worker, path, PULL, operands=(node,))
         self.places.given_up += 1
+        copy = node.foreign or target is UNKNOWN or target.foreign
         if target is not UNKNOWN and target.target is not node:
             node.lead_to(target.target)
-            target.lead_to(node)
+            if not copy:
+                target.lead_to(node)
         number = self._next()
         self.reports.watch(number, node)
-        self.out.issue(batch, (number, PULL_HERE, node.name), path, kind=PULL)
+        self.out.issue(batch, (number, PULL_HERE, node.name, copy), path, kind=PULL)
 
     def keep(self, node: Node, on: bool) -> None:
         """Let an object stay without references, or no longer."""
@@ -237,7 +273,7 @@ class SessionCore:
         self.batches.flush_others(node.worker)  # it may end the life of what this points at
         self.places.given_up += 1
         if not on:
-            self.places.loaded.discard(node.name)
+            node.foreign = False
         self.out.issue(batch, (self._next(), KEEP, node.name, int(on)), path)
 
     def clear(self, worker: int) -> None:
@@ -282,7 +318,7 @@ class SessionCore:
             raise ProtocolError(f"the broker sent a {Kind(header.kind).name} to a client")
 
     def _reply(self, source: int, reply: Any, buffers: tuple[Any, ...], arrived: dict[int, int]) -> None:
-        number, status, payload = reply
+        number, status, payload, *about = reply
         if status == REPORT:
             self.reports.add(Report(*payload))
             return
@@ -291,26 +327,33 @@ class SessionCore:
             return  # given up: what it brought goes back with the next flush
         self.order.answered(_passed(waiting.path, source), number)
         if status == VALUE:
-            self.answers.give(number, self._value(payload, buffers, arrived, waiting.node))
+            answer = self._value(payload, buffers, arrived, waiting.node)
+            self.answers.give(number, answer._replace(about=tuple(about[0])) if about else answer)
+        elif status == FOUND:
+            self.answers.give(number, Answer(FOUND, [self._found(row, arrived) for row in payload]))
         else:
             self.answers.give(number, Answer(status, Report(*payload) if status == FAILED else payload, buffers))
 
     def _value(self, wire: Any, buffers: tuple[Any, ...], arrived: dict[int, int], node: Node | None) -> Answer:
         if wire[0] == values.POINTER:
+            if node is None:
+                raise ProtocolError("a worker answered with a pointer that nobody asked for")
             return Answer(VALUE, self._arrived(wire[1], arrived, node))
         if wire[0] == values.ERROR:
             return Answer(FAILED, Report(*wire[1]))
         return Answer(VALUE, values.decode_array(wire, buffers))
 
-    def _arrived(self, name: int, arrived: dict[int, int], source: Node | None) -> Node:
-        """The node for a pointer that came, with one claim for the handle that will be made of it."""
-        node = self.places.arrived(name, source)
-        arrived[name] -= 1
-        if not arrived[name]:
-            del arrived[name]
-        node.received += 1
-        node.claims += 1
-        return node
+    def _arrived(self, name: int, arrived: dict[int, int], source: Node) -> Node:
+        """The node for a pointer that was fetched."""
+        return _claimed(self.places.arrived(name, source), name, arrived)
+
+    def _found(self, row: Any, arrived: dict[int, int]) -> Node:
+        """The node for what a worker found."""
+        name, is_pointer, tags, description, shape = row
+        node = self.places.found(name, is_pointer)
+        if tags or description:
+            node.about = Known(tuple(tags), description, shape and tuple(shape))
+        return _claimed(node, name, arrived)
 
     def _news(self, news: dict[str, Any]) -> None:
         if "joined" in news:
@@ -326,14 +369,26 @@ class SessionCore:
     def give_up(self, key: int) -> None:
         """Nobody waits for this answer any more; what it brings is released when it comes."""
         answer = self.answers.give_up(key)
-        if isinstance(answer, Answer) and isinstance(answer.value, Node):
-            self.drop(answer.value)
+        if isinstance(answer, Answer):
+            for node in answer.value if answer.status == FOUND else [answer.value]:
+                if isinstance(node, Node):
+                    self.drop(node)
 
     def check(self) -> None:
         """Assert the laws that one look can see."""
         self.places.check()
         self.batches.check()
         self.answers.check()
+
+
+def _claimed(node: Node, name: int, arrived: dict[int, int]) -> Node:
+    """The node of a reference that came, with one claim for the handle that will be made of it."""
+    arrived[name] -= 1
+    if not arrived[name]:
+        del arrived[name]
+    node.received += 1
+    node.claims += 1
+    return node
 
 
 def _passed(path: Path | None, source: int) -> Path:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from farptr.protocol.header import HOP_LIMIT
 from farptr.protocol.ids import worker_of
@@ -38,10 +39,30 @@ class Place:
         return [node for ref in self._nodes if (node := ref()) is not None]
 
 
+class Known(NamedTuple):
+    """What is known of an object from its tags, without asking."""
+
+    tags: tuple[str, ...] = ()
+    description: str = ""
+    shape: tuple[int, ...] | None = None
+
+
 class Node:
     """One object, as a client knows it."""
 
-    __slots__ = ("__weakref__", "claims", "fault", "name", "place", "received", "seen", "target", "worker")
+    __slots__ = (
+        "__weakref__",
+        "about",
+        "claims",
+        "fault",
+        "foreign",
+        "name",
+        "place",
+        "received",
+        "seen",
+        "target",
+        "worker",
+    )
 
     def __init__(self, name: int, worker: int, target: Node | None) -> None:
         self.name = name
@@ -56,6 +77,9 @@ class Node:
         """Number of an in-place command on it that failed and was not raised yet."""
         self.seen = -1
         """State of the session (``SessionCore.is_in_doubt``) in which it was seen to be there, without a claim."""
+        self.foreign = False
+        """Somebody else made it, or it was found through what somebody else made: who moves it takes a copy."""
+        self.about: Known | None = None
         self.place: Place | None = None
         """Where its other generations are found; None while its id cannot come up again."""
 

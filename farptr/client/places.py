@@ -26,8 +26,6 @@ class Places:
         """How often a reference was given up, or something replaced: what no handle owns may go by it (law 2)."""
         self.settled = 0
         """``given_up`` when everything issued was last known to be done before anything later."""
-        self.loaded: set[int] = set()
-        """Names of workers' own data, which stays where it is when it is moved."""
         self._ids = ids
         self._places: weakref.WeakValueDictionary[At, Place] = weakref.WeakValueDictionary()
 
@@ -63,18 +61,26 @@ class Places:
         node.lead_to(target)
         return node
 
-    def arrived(self, name: int, source: Node | None) -> Node:
-        """The node for a pointer that came: fetched from ``source``, or (None) given by a worker as its own data."""
-        if source is None:
-            self.loaded.add(name)
-            return named(name)
+    def arrived(self, name: int, source: Node) -> Node:
+        """The node for a pointer that was fetched from ``source``."""
         node = source.target
         if node is not None and node is not UNKNOWN and node.name in (0, name):
             node.name = name
             return node
+        if node is None:  # it was data: somebody else has turned it into a pointer
+            source.lead_to(UNKNOWN)
         known = self.nodes((worker_of(name), id_of(name)))
-        node = next((n for n in known if n.name == name), None) or named(name, UNKNOWN)
+        node = next((n for n in known if n.name == name), None)
+        if node is None:
+            node = named(name, UNKNOWN)
+            node.foreign = True
         self.note(node)
+        return node
+
+    def found(self, name: int, is_pointer: bool) -> Node:
+        """The node for what a worker hands out by name or by search: data stays where it is, a pointer may change."""
+        node = named(name, UNKNOWN if is_pointer else None)
+        node.foreign = True
         return node
 
     # ------------------------------------------------------------ doubt

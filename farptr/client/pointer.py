@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from farptr.client import tensor as tensors
-from farptr.client.graph import Node
+from farptr.client.data_face import DataFace
+from farptr.client.graph import Known, Node
 from farptr.client.numpy_face import NumpyFace, made_by
 from farptr.client.session import DEFAULT_TIMEOUT
 from farptr.protocol.errors import (
-    ImplicitFetch,
     NotSerializable,
     PointerSpent,
     UnsupportedOperation,
@@ -22,15 +22,11 @@ from farptr.protocol.ids import id_of
 from farptr.protocol.names import ME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import numpy as np
-
     from farptr.client.session import Session
     from farptr.client.workers import Me, Worker
 
 
-class Pointer(NumpyFace):
+class Pointer(DataFace, NumpyFace):
     """A pointer to an object on a worker: data, or another pointer.
 
     Made by ``send`` and by operations, not by calling this class. Everything that works on an ndarray works on a
@@ -89,6 +85,10 @@ class Pointer(NumpyFace):
         return ME
 
     def __repr__(self) -> str:
+        about = self._node.about
+        return self._text() if about is None else self._text() + _lines_about(about)
+
+    def _text(self) -> str:
         if self._spent:
             return f"(Wrapper)>[PointerTensor | {ME}:{self.id} -> nothing: {self._spent}]"
         place = self._session.core.names.get(self._node.worker, "?")
@@ -168,12 +168,12 @@ class Pointer(NumpyFace):
         with session.command() as core:
             node = self.use()
             key = core.get(node)
-        found = session.wait(key, timeout, lambda: f"to get {self!r}")
-        id = id_of(node.name)
+        answer = session.answer(key, timeout, lambda: f"to get {self._text()}")
+        found, id = answer.value, 0 if node.foreign else id_of(node.name)  # a foreign id is its maker's to use again
         if isinstance(found, Node):
             found = make(session, found, id=id)
         else:
-            found = tensors.arrived(found, session, id)
+            found = tensors.arrived(found, session, id, answer.about)
         if node.fault:
             session.raise_fault(node)
         return found
@@ -207,6 +207,53 @@ class Pointer(NumpyFace):
         with self._session.command() as core:
             core.remote_get(self.use())
         self._session.settle_if_sync()
+        return self
+
+    # ------------------------------------------------------------ to be found
+
+    def tag(self, *tags: str) -> Pointer:
+        """Add tags to the object at the first hop, by which ``search`` finds it; returns this pointer."""
+        return self._tell_about(tensors.checked_tags(tags), None)
+
+    def describe(self, text: str) -> Pointer:
+        """Say what the object at the first hop is, for ``search``; returns this pointer."""
+        return self._tell_about((), tensors.checked_text(text))
+
+    def _tell_about(self, tags: tuple[str, ...], description: str | None) -> Pointer:
+        self.look()
+        with self._session.command() as core:
+            node = self.use()
+            core.tag(node, tags, description)
+            old = node.about or Known()
+            node.about = old._replace(
+                tags=tuple(dict.fromkeys((*old.tags, *tags))),
+                description=old.description if description is None else description,
+            )
+        self._session.settle_if_sync()
+        return self
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags that this client knows of; asks nobody."""
+        return self._node.about.tags if self._node.about else ()
+
+    @property
+    def description(self) -> str:
+        """The description that this client knows of; asks nobody."""
+        return self._node.about.description if self._node.about else ""
+
+    def publish(self, name: str) -> Pointer:
+        """Give the object at the first hop a name, under which every client finds it: ``sim["julie"]["w0"]``.
+
+        It then stays there, whoever lets go of it, until ``del sim["julie"]["w0"]``; who moves it takes a copy. Waits.
+        Returns this pointer. Raises BadName when the object or the name has another partner already.
+        """
+        if not isinstance(name, str) or not name:
+            raise UsageError(f"{name!r} is no name", hint="p.publish('w0')")
+        session = self._session
+        with session.command() as core:
+            key = core.publish(self.use(), name)
+        session.wait(key, doing=lambda: f"to publish {self._text()}")
         return self
 
     # ------------------------------------------------------------ handles
@@ -255,105 +302,7 @@ class Pointer(NumpyFace):
         self.gc = False
         return self
 
-    # ------------------------------------------------------------ questions about the data
-
-    def _ask(self, question: str) -> Any:
-        session = self._session
-        with session.command() as core:
-            node = self.use()
-            key = core.ask(node, question)
-        found = session.wait(key, doing=lambda: f"for the {question} of {self!r}")
-        if node.fault:
-            session.raise_fault(node)
-        return found
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The data's shape, through any depth."""
-        return self._ask("shape")  # type: ignore[no-any-return]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The data's dtype."""
-        import numpy as np
-
-        return np.dtype(str(self._ask("dtype")))
-
-    @property
-    def ndim(self) -> int:
-        """The data's number of dimensions."""
-        return self._ask("ndim")  # type: ignore[no-any-return]
-
-    @property
-    def size(self) -> int:
-        """The data's number of elements."""
-        return self._ask("size")  # type: ignore[no-any-return]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the data."""
-        return self._ask("nbytes")  # type: ignore[no-any-return]
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of one element."""
-        return self._ask("itemsize")  # type: ignore[no-any-return]
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        """Byte steps of the data."""
-        return self._ask("strides")  # type: ignore[no-any-return]
-
-    def __len__(self) -> int:
-        return self._ask("len")  # type: ignore[no-any-return]
-
-    def __iter__(self) -> Iterator[Pointer]:
-        return (self[i] for i in range(len(self)))
-
-    def _value(self) -> Any:
-        """The one element, as a Python value: this one moves, because its caller needs it."""
-        found = self._ask("item")
-        return complex(*found[1:]) if isinstance(found, tuple) else found
-
-    def __bool__(self) -> bool:
-        return bool(self._value())
-
-    def __int__(self) -> int:
-        return int(self._value())
-
-    def __float__(self) -> float:
-        return float(self._value())
-
-    def __complex__(self) -> complex:
-        return complex(self._value())
-
-    def __index__(self) -> int:
-        value = self._value()
-        if not isinstance(value, int):
-            raise TypeError(f"a pointer to a {type(value).__name__} is no index")
-        return int(value)
-
-    def __contains__(self, item: Any) -> bool:
-        return bool((self == item).any())
-
-    # ------------------------------------------------------------ what would move data unasked
-
-    def item(self, *_: Any) -> NoReturn:
-        """Refused: it would move data without a word. ``get()`` asks; ``float(p)`` gives one element."""
-        raise ImplicitFetch(
-            "item() of a pointer would fetch the value", hint=".get() fetches; float(p) gives one element"
-        )
-
-    def tolist(self) -> NoReturn:
-        """Refused; ``p.get().tolist()``."""
-        raise ImplicitFetch("tolist() of a pointer would fetch the data", hint="p.get().tolist()")
-
-    def tobytes(self, *_: Any) -> NoReturn:
-        """Refused; ``p.get().tobytes()``."""
-        raise ImplicitFetch("tobytes() of a pointer would fetch the data", hint="p.get().tobytes()")
-
-    def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        raise ImplicitFetch("this would fetch the data of a pointer", hint=".get() fetches it")
+    # ------------------------------------------------------------ what does not travel
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise NotSerializable(
@@ -365,6 +314,14 @@ class Pointer(NumpyFace):
 
     def __deepcopy__(self, memo: Any) -> NoReturn:
         self.__reduce_ex__(5)
+
+
+def _lines_about(about: Known) -> str:
+    """Tags, shape and description, as PySyft showed them."""
+    tags = f"\n\tTags: {' '.join(about.tags)} " if about.tags else ""
+    shape = "" if about.shape is None else f"\n\tShape: {about.shape}"
+    first, *_ = about.description.split("\n")
+    return tags + shape + (f"\n\tDescription: {first}..." if about.description else "")
 
 
 def make(session: Session, node: Node, *, id: int = 0, owns: bool = True) -> Pointer:

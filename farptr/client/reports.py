@@ -10,13 +10,12 @@ from __future__ import annotations
 import weakref
 
 from farptr.client.graph import Node
-from farptr.protocol.commands import ASK, GET, LABELS, LIST, NAMED
+from farptr.protocol.commands import LABELS, QUESTIONS
 from farptr.protocol.errors import Report
 
 WATCHED = 65536
 """In-place commands whose handle is remembered; an older one's failure is raised by ``sync()`` alone."""
-_QUESTIONS = frozenset({LABELS[GET], LABELS[ASK], LABELS[LIST], LABELS[NAMED]})
-"""Commands whose failure is their answer: no report comes."""
+_QUESTIONS = frozenset(LABELS[code] for code in QUESTIONS)
 
 _Key = tuple[int, int, int]
 """(command, worker, hop)."""

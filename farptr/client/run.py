@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from farptr.client import opened
 from farptr.client.core import SessionCore
 from farptr.client.pointer import Pointer
-from farptr.client.session import TIMEOUT_S, Session
+from farptr.client.session import DEFAULT_TIMEOUT, TIMEOUT_S, Session
 from farptr.client.tensor import place
+from farptr.client.why import Why, why
 from farptr.client.workers import Me, Worker
+from farptr.launch import ask
 from farptr.launch.rundir import find
 from farptr.launch.start import Running, check_platform, start
-from farptr.protocol.errors import BadName, UnknownWorker
+from farptr.protocol.errors import BadName, DeadlineExceeded, RunError, UnknownWorker, UsageError
 from farptr.protocol.names import check_names, numbered, unknown_worker
 from farptr.protocol.values import checked
 from farptr.transport.dealer import Dealer
 
 SYNC_VARIABLE = "FARPTR_SYNC"
+RUN_VARIABLE = "FARPTR_RUN"
 START_TIMEOUT_S = 30.0
+NEWS_TIMEOUT_S = 10.0
+"""By then this client has heard who came and who left; it hears that from the broker."""
 
 Spec = str | int | Mapping[str, str | os.PathLike[str] | None]
 
@@ -47,9 +55,17 @@ class Run:
     was started here, and only this connection if it was joined.
     """
 
-    def __init__(self, session: Session, roster: list[Any], running: Running | None = None, name: str = "") -> None:
+    def __init__(
+        self,
+        session: Session,
+        roster: list[Any],
+        running: Running | None = None,
+        name: str = "",
+        directory: Path | None = None,
+    ) -> None:
         self._session = session
         self._running = running
+        self._directory = directory
         self._workers: dict[str, int] = {row[1]: row[0] for row in sorted(roster) if row[2] == "worker"}
         self.name = name
         self.me = Me()
@@ -99,9 +115,64 @@ class Run:
         state = "closed" if self._session.closed else ", ".join(self._workers) or "no workers"
         return f"<Run {self.name}: {state}>"
 
+    def search(self, *query: str | int) -> list[Pointer]:
+        """Pointers to what every term fits, on all workers, in their order; see ``Worker.search``."""
+        return [pointer for worker in self.workers for pointer in worker.search(*query)]
+
+    def why(self, what: int | Pointer) -> Why:
+        """Who keeps an object alive, given by its id or by a pointer to it; waits until everything issued is done."""
+        return why(self, what)
+
+    def add(self, name: str, load: str | os.PathLike[str] | None = None) -> Worker:
+        """Start one more worker of this run; returns it when it has registered, for this client and every other.
+
+        Args:
+            name: its name; that of a worker which is gone may be given again.
+            load: a file (``.npz``, ``.npy``) from which it loads data of its own.
+
+        Raises BadName (illegal or taken), LoadFailed, StartFailed; NoRun when the run is going down, RunError when its
+        workers are started by hand.
+        """
+        self._session.ask_broker("parties")  # a session that is closed, or lost, says so
+        check_names([name])
+        if name in self._workers:
+            raise BadName(f"a worker called {name!r} is already here", hint="take another name")
+        ask.add(self._place(), name, load)
+        self._hear(lambda: name in self._workers, f"{name} is up")
+        return self[name]
+
+    def remove(self, worker: str | Worker) -> None:
+        """End a worker of this run; returns when its process is gone. What it held is lost, as with any loss.
+
+        Who uses a pointer to what it held gets WorkerLost, which says that it was removed. Raises UnknownWorker, NoRun
+        when the run is going down, RunError when its workers are started by hand.
+        """
+        self._session.ask_broker("parties")
+        if isinstance(worker, Worker) and worker._session is not self._session:
+            raise UsageError(f"{worker.name} belongs to another run", hint="remove it there")
+        name = worker.name if isinstance(worker, Worker) else worker
+        number = self._workers.get(name)
+        if number is None or (isinstance(worker, Worker) and worker.number != number):
+            raise unknown_worker(name, self._workers)
+        ask.remove(self._place(), name)
+        self._hear(lambda: self._workers.get(name) != number, f"{name} is gone")
+
+    def _place(self) -> Path:
+        if self._directory is None:
+            raise RunError("this run has no supervisor, so its workers stay as they are")
+        return self._directory
+
+    def _hear(self, heard: Callable[[], bool], what: str) -> None:
+        """The supervisor has answered; the broker's news come another way."""
+        deadline_s = time.monotonic() + NEWS_TIMEOUT_S
+        while not heard():
+            if time.monotonic() >= deadline_s:
+                raise DeadlineExceeded(f"the broker has not told that {what} (waited {NEWS_TIMEOUT_S:g} s)")
+            self._session.ask_broker("parties")  # news that the broker had before come before its answer
+
     # ------------------------------------------------------------ the run
 
-    def sync(self, *, timeout: float | None = TIMEOUT_S) -> None:
+    def sync(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Wait until everything issued is done, by every client; raise the failures that nobody has seen yet.
 
         One failure is raised as itself, several as SeveralFailed (an ExceptionGroup). Each is raised once.
@@ -194,14 +265,17 @@ def _wanted(workers: tuple[Spec, ...]) -> dict[str, str | None]:
     return dict(wanted)
 
 
-def connect(name: str = "default", *, sync: bool | None = None, timeout: float | None = TIMEOUT_S) -> Run:
+def connect(name: str | None = None, *, sync: bool | None = None, timeout: float | None = TIMEOUT_S) -> Run:
     """Join a run that is up: by its name, or by an address (``ipc://…``).
+
+    Without a name it is that of the variable FARPTR_RUN, which ``farptr run`` sets for its script, else ``default``.
 
     Raises:
         NoRun: there is none.
         VersionMismatch: it runs another version of farptr.
     """
     check_platform()
+    name = name or os.environ.get(RUN_VARIABLE) or "default"
     if "://" in name:
         return _join(name, sync=sync, timeout=timeout, running=None, name=name)
     info = find(name)
@@ -216,7 +290,11 @@ def _join(address: str, *, sync: bool | None, timeout: float | None, running: Ru
     core = SessionCore(number=welcome["number"], epoch=welcome["epoch"], seed=welcome["seed"], block=welcome["block"])
     synchronous = os.environ.get(SYNC_VARIABLE, "") not in ("", "0") if sync is None else sync
     session = Session(core, dealer, sync=synchronous, timeout_s=timeout)
-    return Run(session, welcome["roster"], running, name=name)
+    directory = Path(address.removeprefix("ipc://")).parent
+    run = Run(session, welcome["roster"], running, name=name, directory=directory)
+    for tell in opened.observers:
+        tell(run)
+    return run
 
 
 def send(value: Any, worker: Worker) -> Pointer:

@@ -30,6 +30,29 @@ class tensor(np.ndarray[Any, Any]):  # noqa: N801  # NumPy prints an ndarray sub
 
         return checked(np.array(data, dtype=dtype)).view(cls)
 
+    _about: tuple[tuple[str, ...], str] = ((), "")
+    """Tags and description."""
+
+    def tag(self, *tags: str) -> tensor:
+        """Add tags, by which ``worker.search`` finds it once it is sent; returns the tensor."""
+        self._about = (tuple(dict.fromkeys((*self._about[0], *checked_tags(tags)))), self._about[1])
+        return self
+
+    def describe(self, text: str) -> tensor:
+        """Say what it is, for ``worker.search``; returns the tensor."""
+        self._about = (self._about[0], checked_text(text))
+        return self
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its tags, in the order in which they were given."""
+        return self._about[0]
+
+    @property
+    def description(self) -> str:
+        """What ``describe`` said."""
+        return self._about[1]
+
     def send(self, worker: Worker, *, garbage_collect_data: bool = True) -> Pointer:
         """Put this array's value on a worker, under this array's id; returns a pointer that owns it there.
 
@@ -45,6 +68,21 @@ class tensor(np.ndarray[Any, Any]):  # noqa: N801  # NumPy prints an ndarray sub
         return self._home[1] if self._home else None
 
 
+def checked_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """The tags themselves; raises UsageError for anything but text."""
+    for tag in tags:
+        if not isinstance(tag, str) or not tag:
+            raise UsageError(f"{tag!r} is no tag", hint="tags are text: x.tag('#temperature')")
+    return tags
+
+
+def checked_text(text: str) -> str:
+    """The text itself; raises UsageError for anything else."""
+    if not isinstance(text, str):
+        raise UsageError(f"a description is text, not a {type(text).__name__}")
+    return text
+
+
 def place(where: Any) -> Any:
     """The worker (or ``me``) itself; raises UsageError for anything else."""
     if not hasattr(where, "receive"):
@@ -52,10 +90,13 @@ def place(where: Any) -> Any:
     return where
 
 
-def arrived(array: np.ndarray[Any, Any], session: Session, id: int) -> tensor:
-    """A fetched array under the id that it had."""
+def arrived(array: np.ndarray[Any, Any], session: Session, id: int, about: Any = None) -> tensor:
+    """A fetched array under the id that it had (0: it has none here), with its tags and description."""
     result = array.view(tensor)
-    result._home = (session.token, id)
+    if id:
+        result._home = (session.token, id)
+    if about:
+        result._about = (tuple(about[0]), about[1])
     return result
 
 

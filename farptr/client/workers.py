@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from farptr.client import tensor as tensors
+from farptr.client.graph import Known
 from farptr.client.pointer import Pointer, make
+from farptr.client.stored import OwnData, StoredArray, StoredError, StoredPointer
 from farptr.protocol.errors import FarptrError, Report, UnsupportedValue, UsageError
 from farptr.protocol.ids import id_of, worker_of
 from farptr.protocol.names import ME
@@ -18,48 +21,18 @@ if TYPE_CHECKING:
     from farptr.client.session import Session
 
 
-class StoredPointer(NamedTuple):
-    """A pointer in a worker's store, as a listing shows it: it owns nothing here."""
-
-    owner: str
-    id: int
-    location: str
-    id_at_location: int
-
-    def __repr__(self) -> str:
-        return f"(Wrapper)>[PointerTensor | {self.owner}:{self.id} -> {self.location}:{self.id_at_location}]"
+def _name(text: Any) -> str:
+    if not isinstance(text, str):
+        raise UsageError(f"a worker's data is asked for by name, not by {text!r}", hint="julie['x']")
+    return text
 
 
-class StoredError(NamedTuple):
-    """The outcome of a command that failed, as a listing shows it."""
-
-    kind: str
-    message: str
-
-    def __repr__(self) -> str:
-        return f"<failed: {self.kind} {self.message}>"
-
-
-class StoredArray(NamedTuple):
-    """A large array in a worker's store: NumPy's abbreviated text of it, not its data."""
-
-    text: str
-    shape: tuple[int, ...]
-    dtype: str
-
-    def __repr__(self) -> str:
-        return f"tensor({self.text}, shape={self.shape}, dtype={np.dtype(self.dtype).name})"
-
-
-class OwnData(NamedTuple):
-    """Data that a worker loaded itself: its name, shape and dtype, never its values."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-
-    def __repr__(self) -> str:
-        return f"<own data {self.name!r} shape={self.shape} dtype={np.dtype(self.dtype).name}>"
+def _terms(query: tuple[Any, ...]) -> tuple[str, ...]:
+    """The terms of a query, given one by one or in lists."""
+    terms = [t for part in query for t in (part if isinstance(part, list | tuple | set) else [part])]
+    if not terms or not all(isinstance(t, str | int) for t in terms):
+        raise UsageError("a search takes tags, names, ids or words", hint="julie.search('#temperature')")
+    return tuple(map(str, terms))
 
 
 class Worker:
@@ -96,13 +69,33 @@ class Worker:
         return f"<VirtualWorker id:{self.name} #objects:{count}>"
 
     def __getitem__(self, text: str) -> Pointer:
-        """A pointer to the worker's own data of that name; raises UnknownData."""
-        if not isinstance(text, str):
-            raise UsageError(f"a worker's data is asked for by name, not by {text!r}", hint="julie['x']")
+        """A pointer to what the worker has under that name: its own data, or what was published; raises UnknownData."""
+        text = _name(text)
         session = self._session
         with session.command() as core:
             key = core.named_data(self.number, text)
-        return make(session, session.wait(key, doing=lambda: f"for {self.name}[{text!r}]"))
+        (node,) = session.wait(key, doing=lambda: f"for {self.name}[{text!r}]")
+        return make(session, node)
+
+    def __delitem__(self, text: str) -> None:
+        """Take a name away; its object goes when nobody holds it. Raises UnknownData. Waits."""
+        text = _name(text)
+        session = self._session
+        with session.command() as core:
+            key = core.forget(self.number, text)
+        session.wait(key, doing=lambda: f"to take the name {text!r} away")
+
+    def search(self, *query: str | int | Iterable[str | int]) -> list[Pointer]:
+        """Pointers to what every term of the query fits, in program order. Waits.
+
+        A term fits an object by its id, its name, one of its tags, or as a part of its description. The pointers own,
+        and what was found stays where it is: who moves it from now on takes a copy.
+        """
+        terms = _terms(query)
+        session = self._session
+        with session.command() as core:
+            key = core.search(self.number, terms)
+        return [make(session, node) for node in session.wait(key, doing=lambda: f"for what {self.name} finds")]
 
     @property
     def _objects(self) -> dict[int, Any]:
@@ -161,7 +154,8 @@ class Worker:
                 array = checked(value)
                 mine = value if isinstance(value, tensors.tensor) else array.view(tensors.tensor)
                 id, fresh = tensors.home_of(mine, session)
-                node = core.send(self.number, id, fresh, array, keep=not garbage_collect_data)
+                about = Known(*mine._about, array.shape) if any(mine._about) else None
+                node = core.send(self.number, id, fresh, array, keep=not garbage_collect_data, about=about)
                 pointer = make(session, node, owns=garbage_collect_data)
         session.settle_if_sync([pointer])
         return pointer
@@ -205,3 +199,7 @@ class Me:
     def take(self, pointer: Pointer) -> Any:
         """Moving to me is ``get()``."""
         return pointer.get()
+
+    def request_search(self, query: Any, location: Worker) -> list[Pointer]:
+        """``location.search(query)``, as PySyft called it."""
+        return location.search(query)

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from farptr.launch import signals
 from farptr.launch.channel import LineReader
+from farptr.launch.requests import Request
 from farptr.launch.spec import encode, error_to_json
 
 _LINUX = sys.platform.startswith("linux")
@@ -43,6 +44,8 @@ class Child:
     given_up: bool = False
     """Whether its failure to start has been told already."""
     exited: bool = False
+    request: Request | None = None
+    """Who asked for it, if it was added to a run that was up."""
 
     def read_report(self) -> None:
         """Take in what the child has reported so far; the first error counts."""

@@ -1,7 +1,8 @@
-"""Reading the log files of a run: the last lines, or all of them as they come."""
+"""The log files of a run: reading the last lines, or all as they come; and keeping them from filling the disk."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -11,6 +12,9 @@ from typing import BinaryIO
 _POLL_S = 0.1
 _BLOCK_BYTES = 1 << 16
 _LONGEST_LINE_BYTES = 1 << 16
+LIMIT_BYTES = 64 << 20
+"""A log that has grown over this is cut to its end."""
+KEPT_BYTES = 1 << 20
 
 
 def tail(directory: Path, names: Iterable[str] | None = None, lines: int = 10) -> list[tuple[str, str]]:
@@ -69,6 +73,24 @@ def follow(
             log.file.close()
 
 
+def bound(directory: Path, *, limit_bytes: int = LIMIT_BYTES, kept_bytes: int = KEPT_BYTES) -> None:
+    """Cut each log that is over the limit to its last lines; a line that is written meanwhile may be lost.
+
+    Its writer goes on: whoever appends to a file does so at the end that the file has then.
+    """
+    for name in known(directory):
+        with contextlib.suppress(OSError), (directory / "logs" / f"{name}.log").open("rb+") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size <= limit_bytes:
+                continue
+            file.seek(size - kept_bytes)
+            _, _, lines = file.read().partition(b"\n")
+            file.truncate(0)
+            fd = os.open(file.name, os.O_WRONLY | os.O_APPEND)
+            os.write(fd, f"(some {size - len(lines)} bytes of older lines were dropped here)\n".encode() + lines)
+            os.close(fd)
+
+
 def known(directory: Path) -> list[str]:
     """Who has a log, sorted by name."""
     return sorted(path.stem for path in (directory / "logs").glob("*.log"))
@@ -117,7 +139,10 @@ class _Log:
         self.file.seek(0 if lines > 0 else end)
 
     def read(self) -> Iterator[str]:
-        """The lines that are complete now; a very long one comes in pieces."""
+        """The lines that are complete now; a very long one comes in pieces. One that was cut is read from its start."""
+        if os.fstat(self.file.fileno()).st_size < self.file.tell():
+            self.file.seek(0)
+            self._partial = b""
         while chunk := self.file.read(_BLOCK_BYTES):
             *whole, self._partial = (self._partial + chunk).split(b"\n")
             yield from map(_text, whole)

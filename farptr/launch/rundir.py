@@ -1,6 +1,7 @@
 """One directory for each run: its socket, its logs, its description, and a lock that says whether it lives.
 
     <base>/<name>/s          the broker's socket
+    <base>/<name>/c          the supervisor's socket, see ``requests``
     <base>/<name>/run.json   who runs, see RunInfo; there once every worker has joined
     <base>/<name>/logs/      a file for each process
     <base>/<name>.lock       held by the supervisor and the broker for as long as one of them lives
@@ -123,12 +124,15 @@ def is_live(info: RunInfo) -> bool:
     return locks.is_held(info.directory.with_name(f"{info.directory.name}.lock"))
 
 
-def clear(directory: Path) -> bool:
-    """Remove the directory and lock file of a dead run; False, and nothing done, when it lives."""
+def clear(directory: Path, *, patience_s: float = 0.0) -> bool:
+    """Remove the directory and lock file of a dead run; False, and nothing done, when it lives.
+
+    A process that was killed holds its lock until its last thread is gone, a moment after it looks dead.
+    """
     lock = directory.with_name(f"{directory.name}.lock")
     if not (directory.exists() or lock.exists()):
         return True
-    fd = locks.acquire(lock, patience_s=0.0)
+    fd = locks.acquire(lock, patience_s=patience_s)
     if fd is None:
         return False
     RunDir(directory.parent, directory.name, fd).remove()

@@ -35,6 +35,8 @@ class Spec:
     start_timeout_s: float = 30.0
     base: str | None = None
     """The runtime base directory; None for this user's own."""
+    mark: str | None = None
+    """What the processes of the owner's script carry, see ``marked``: they end with the run."""
 
     def __post_init__(self) -> None:
         check_names(worker.name for worker in self.workers)

@@ -20,6 +20,7 @@ from typing import IO, Any, Self
 
 from farptr.launch import processes
 from farptr.launch.base import make_base
+from farptr.launch.marked import VARIABLE as MARK_VARIABLE
 from farptr.launch.rundir import RunInfo, clear
 from farptr.launch.spec import Spec, WorkerSpec, decode, encode, error_from_json
 from farptr.launch.stop import stop
@@ -30,6 +31,7 @@ __all__ = ["Running", "RunInfo", "start", "stop"]
 # Beyond the start timeout, which the supervisor keeps itself once Python and NumPy are loaded.
 _GRACE_S = 10.0
 _CLOSE_PATIENCE_S = 3.0
+_LOCK_PATIENCE_S = 0.2
 _CHUNK_BYTES = 1 << 16
 
 _lifelines: weakref.WeakSet[_Supervised] = weakref.WeakSet()
@@ -77,7 +79,7 @@ class _Supervised:
             processes.kill_session(pid, timeout_s)
         self.process.wait(timeout_s)
         if self.directory is not None:
-            clear(self.directory)
+            clear(self.directory, patience_s=_LOCK_PATIENCE_S)
 
     def _ends_in_order(self, pid: int, timeout_s: float) -> bool:
         """Nobody reaps the supervisor in here: for as long as it is a zombie, its number is no other session's."""
@@ -144,6 +146,7 @@ def start(
     detached: bool = False,
     timeout_s: float = 30.0,
     module: str = "farptr.launch",
+    mark: str | None = None,
 ) -> Running:
     """Start a run and return when every worker has joined it.
 
@@ -154,6 +157,7 @@ def start(
         detached: let the run outlive this process.
         timeout_s: seconds that the processes have to come up.
         module: what the supervisor runs as ``__main__``; tests have one with smaller roles.
+        mark: in the environment of processes that are to end with the run (``farptr.launch.marked``).
 
     Raises BadName, RunExists, StartFailed, RuntimeDirectory, UnsupportedPlatform, or the error of a worker that could
     not start (LoadFailed, for instance). Nothing is left running then.
@@ -162,7 +166,7 @@ def start(
     pairs = workers.items() if isinstance(workers, Mapping) else [(worker, None) for worker in workers]
     specs = tuple(WorkerSpec(worker, load) for worker, load in pairs)
     base = str(make_base())  # settled here: the supervisor must not come to another answer
-    spec = Spec(specs, name=name, seed=seed, detached=detached, start_timeout_s=timeout_s, base=base)
+    spec = Spec(specs, name=name, seed=seed, detached=detached, start_timeout_s=timeout_s, base=base, mark=mark)
     supervised = _Supervised(_spawn(module))
     supervised.directory = Path(base, name) if name else None
     try:
@@ -203,6 +207,7 @@ def _environment() -> dict[str, str]:
     """Our environment, with this farptr's folder on the path unless it is where Python looks anyway."""
     folder = str(Path(__file__).resolve().parents[2])
     env = dict(os.environ)
+    env.pop(MARK_VARIABLE, None)  # what a script starts by us ends by us, and a detached run by nobody else
     if folder not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [folder, env.get("PYTHONPATH")]))
     return env

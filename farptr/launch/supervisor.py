@@ -16,21 +16,25 @@ from datetime import UTC, datetime
 from typing import Any
 
 from farptr.launch import logs
+from farptr.launch.ask import going_down
 from farptr.launch.channel import Channel
 from farptr.launch.children import Child
 from farptr.launch.family import Family
+from farptr.launch.leaving import WHY, Leaving
 from farptr.launch.owner import Owner
+from farptr.launch.requests import Request, Requests
 from farptr.launch.roles import BrokerMain, WorkerMain
 from farptr.launch.rundir import RunDir, RunInfo
 from farptr.launch.signals import Signals
 from farptr.launch.spec import Spec, WorkerSpec, error_from_json, error_to_json
-from farptr.protocol.errors import ERRORS, BadName, FarptrError, StartFailed
-from farptr.protocol.names import BROKER, check_name
+from farptr.protocol.errors import ERRORS, BadName, FarptrError, RunError, StartFailed
+from farptr.protocol.names import BROKER, check_name, unknown_worker
 
 log = logging.getLogger("farptr.supervisor")
 
 _LOG_LINES = 5
 _NEVER_S = float("inf")
+_LOOK_AT_LOGS_S = 10.0
 
 
 class Supervisor:
@@ -45,8 +49,8 @@ class Supervisor:
         signals: None for new ones. Better made before the directory is claimed: a SIGTERM then leaves nothing.
         protocol: version of the protocol, for ``run.json``.
 
-    To the broker it sends ``exited`` for each worker that exits. A ``start`` that comes to nothing is answered by one
-    ``failed``, which stands before the ``exited``.
+    To the broker it sends ``exited`` for each worker that exits, and ``remove`` before it ends one on purpose; ``lost``
+    answers that. What comes through ``Requests`` adds and removes workers.
     """
 
     def __init__(
@@ -73,11 +77,14 @@ class Supervisor:
         self._family = Family(self._selector, self._signals, self._on_report)
         ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._control = Channel(ours)
+        self._requests = Requests(self._selector, self._on_request, self._on_withdrawn)
+        self._leaving: dict[int, Leaving] = {}
         self._lifeline, self._lifeline_write = os.pipe()  # the write end is never used: it dies with this process
         self._broker_pid = 0
+        self._logs_at_s = time.monotonic() + _LOOK_AT_LOGS_S
         self._bound = self._ready = False
         self._over = ""  # why the run ends, once it does
-        self._broker_lost = False
+        self._broker_lost = self._owner_gone = False
 
     def run(self) -> int:
         """Start everything, tell the owner, serve until the run ends, and clean up.
@@ -98,11 +105,19 @@ class Supervisor:
         finally:
             self._over = self._over or "it failed"
             log.info("the run ends: %s", self._over)  # first: the log goes with the directory
+            self._requests.close(going_down(self._rundir.name))
+            self._end_script()
             self._family.end()
             self._rundir.remove()
         # Only now, so that an owner who has been told can start a run of the same name at once.
         self._owner.tell({"error": error_to_json(error or StartFailed(f"the run did not start: {self._over}"))})
         return 0 if self._ready and error is None and not self._broker_lost else 1
+
+    def _end_script(self) -> None:
+        if self._spec.mark and self._owner_gone:  # else it is the owner's to end
+            from farptr.launch import marked  # late: psutil, which only the end of a run needs
+
+            marked.end(self._spec.mark)
 
     # -- the loop
 
@@ -123,11 +138,13 @@ class Supervisor:
         if self._signals.told_to_end is not None:
             self._over = f"it was told to end ({self._signals.told_to_end.name})"
 
-    def _patience_s(self) -> float | None:
-        nearest_s = min((child.deadline_s for child in self._awaited()), default=_NEVER_S)
+    def _patience_s(self) -> float:
+        deadlines_s = [child.deadline_s for child in self._awaited()]
+        deadlines_s += [leaving.deadline_s for leaving in self._leaving.values()]
+        nearest_s = min(deadlines_s, default=_NEVER_S)
         if not self._ready:
             nearest_s = min(nearest_s, self._deadline_s)
-        return None if nearest_s == _NEVER_S else max(0.0, nearest_s - time.monotonic())
+        return max(0.0, min(nearest_s, self._logs_at_s) - time.monotonic())
 
     def _check_deadlines(self) -> None:
         now_s = time.monotonic()
@@ -136,6 +153,12 @@ class Supervisor:
         for child in self._awaited():
             if child.deadline_s <= now_s:
                 self._give_up(child, self._too_late([child]))
+        for leaving in self._leaving.values():
+            if leaving.deadline_s <= now_s:
+                leaving.go_on()
+        if self._logs_at_s <= now_s:
+            logs.bound(self._rundir.path)
+            self._logs_at_s = now_s + _LOOK_AT_LOGS_S
 
     def _on_signal(self) -> None:
         self._signals.clear()
@@ -146,6 +169,7 @@ class Supervisor:
 
     def _on_owner(self) -> None:
         if self._owner.is_gone():
+            self._owner_gone = True
             self._over = "its owner is gone"
 
     # -- what the broker says
@@ -177,22 +201,18 @@ class Supervisor:
             if child.name == event.get("name") and not child.joined:
                 child.joined = True
                 self._announce_if_complete()
+                if child.request is not None:
+                    child.request.answer({"added": child.pid})
 
     def _on_refused(self, event: dict[str, Any]) -> None:
         for child in self._awaited():
             if child.name == event.get("name"):
                 self._give_up(child, self._told_error(child, dict(event.get("error") or {})))
 
-    def _on_start(self, event: dict[str, Any]) -> None:
-        name = str(event.get("name"))
-        try:
-            check_name(name)
-            if any(child.name == name for child in self._workers()):
-                raise BadName(f"there is a worker called {name!r} already", hint="take another name")
-            child = self._fork_worker(WorkerSpec(name, event.get("load")))
-            child.deadline_s = time.monotonic() + self._spec.start_timeout_s
-        except FarptrError as error:
-            self._control.send({"event": "failed", "name": name, "error": error_to_json(error)})
+    def _on_lost(self, event: dict[str, Any]) -> None:
+        for leaving in self._leaving.values():
+            if leaving.child.name == event.get("name"):
+                leaving.go_on()
 
     def _on_down(self, _event: dict[str, Any]) -> None:
         self._over = "a client ended it"
@@ -201,9 +221,42 @@ class Supervisor:
         "bound": _on_bound,
         "joined": _on_joined,
         "refused": _on_refused,
-        "start": _on_start,
+        "lost": _on_lost,
         "down": _on_down,
     }
+
+    # -- what others ask for
+
+    def _on_request(self, request: Request) -> None:
+        fields = request.fields or {}
+        if "add" in fields:
+            self._add(str(fields["add"]), fields.get("load"), request)
+        elif "remove" in fields:
+            self._remove(str(fields["remove"]), request)
+        else:
+            raise RunError("a supervisor adds and removes workers, and nothing else")
+
+    def _add(self, name: str, load: str | None, request: Request) -> None:
+        check_name(name)
+        if any(child.name == name for child in self._workers()):
+            raise BadName(f"a worker called {name!r} is already here", hint="take another name")
+        child = self._fork_worker(WorkerSpec(name, load))
+        child.deadline_s = time.monotonic() + self._spec.start_timeout_s
+        child.request = request
+
+    def _remove(self, name: str, request: Request) -> None:
+        present = {child.name: child for child in self._workers() if child.joined and child.pid not in self._leaving}
+        if name not in present:
+            raise unknown_worker(name, present)
+        child = present[name]
+        log.info("worker %s is being removed", name)
+        self._leaving[child.pid] = Leaving(child, request)
+        self._control.send({"event": "remove", "name": name, "why": WHY})
+
+    def _on_withdrawn(self, request: Request) -> None:
+        for child in self._awaited():
+            if child.request is request:
+                self._give_up(child, RunError(f"nobody waits for {child.name} any more"))
 
     # -- starting
 
@@ -241,6 +294,7 @@ class Supervisor:
         if self._ready:
             self._publish_again()
         elif len(self._workers()) >= len(self._spec.workers) and not self._awaited():
+            self._requests.listen(self._rundir.path)
             info = self._info()
             self._rundir.publish(info)
             if self._spec.detached:
@@ -293,6 +347,9 @@ class Supervisor:
             return
         self._control.send({"event": "exited", "name": child.name, "pid": child.pid, "code": code})
         self._publish_again()
+        leaving = self._leaving.pop(child.pid, None)
+        if leaving is not None:
+            leaving.request.answer({"removed": child.pid})
 
     def _give_up(self, child: Child, error: FarptrError) -> None:
         if child.given_up:
@@ -302,7 +359,8 @@ class Supervisor:
         if child.pid == self._broker_pid:
             return  # its exit ends the run
         child.given_up = True
-        self._control.send({"event": "failed", "name": child.name, "error": error_to_json(error)})
+        if child.request is not None:
+            child.request.refuse(error)
         child.signal(signal.SIGKILL)
 
     def _told_error(self, child: Child, fields: dict[str, Any]) -> FarptrError:

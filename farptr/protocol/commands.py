@@ -29,6 +29,9 @@ LABELS = {
     TAG: "tag", SEARCH: "search", PUBLISH: "publish", FORGET: "forget",
 }  # fmt: skip
 
+QUESTIONS = frozenset({GET, ASK, LIST, NAMED, SEARCH, PUBLISH, FORGET})
+"""Commands whose failure is their answer: no report comes."""
+
 HERE = "here"
 """A question of ASK: whether the object is there at the first hop, whatever it is."""
 
@@ -45,6 +48,11 @@ KEEP_SENT = 1
 """Sent with ``garbage_collect_data=False``: stays until removed on purpose; leaves when moved."""
 KEEP_OWN = 2
 """Loaded by the worker itself: a move or remote_get takes a copy."""
+KEEP_NAMED = 3
+"""Published under a name: stays until the name is taken away."""
+
+About = tuple[tuple[str, ...], str]
+"""Tags and description of an object."""
 
 
 class Envelope(NamedTuple):

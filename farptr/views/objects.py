@@ -13,7 +13,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from farptr.client.look import Holder, look
-from farptr.client.workers import OwnData, StoredError, StoredPointer
+from farptr.client.stored import OwnData, StoredError, StoredPointer
 from farptr.views.palette import colours
 
 if TYPE_CHECKING:
@@ -74,13 +74,24 @@ def tree(holders: Sequence[Holder], *, title: str = "", through: str = "") -> Re
     styles = colours(holder.label for holder in holders)
     stores = {(holder.name, id): value for holder in holders for id, value in holder.objects.items()}
     root = Tree(Text(title, "bold"), guide_style="dim", hide_root=not title)
-    for label, starts in _starts(holders, stores):
-        chains = [_places(start, stores) for start in starts]
-        chains = [chain for chain in chains if not through or through in (worker for worker, _ in chain)]
+    for label, chains in chains_of(holders, through=through):
         branch = root.add(Text(label, styles.get(label, "dim"))) if chains else root
         for chain in chains:
             branch.add(_chain(chain, stores, styles))
     return root if root.children else Text(NOTHING, "dim")
+
+
+def chains_of(holders: Sequence[Holder], *, through: str = "") -> Iterator[tuple[str, list[list[Place]]]]:
+    """Who has the first pointers, and the chains from there; at last, under NOBODY, those that no client points at.
+
+    Args:
+        holders: what every party holds.
+        through: a worker; only the chains that visit it.
+    """
+    stores = {(holder.name, id): value for holder in holders for id, value in holder.objects.items()}
+    for label, starts in _starts(holders, stores):
+        chains = [_places(start, stores) for start in starts]
+        yield label, [chain for chain in chains if not through or through in (worker for worker, _ in chain)]
 
 
 def kind(value: Any) -> str:

@@ -21,6 +21,7 @@ from farptr.protocol.commands import (
     CALL,
     CLEAR,
     FAILED,
+    FORGET,
     GET,
     HERE,
     KEEP,
@@ -31,21 +32,25 @@ from farptr.protocol.commands import (
     MOVE,
     NAMED,
     PLAIN,
+    PUBLISH,
     PULL,
     PULL_HERE,
     PUSH,
+    QUESTIONS,
     REPORT,
+    SEARCH,
     SEND,
+    TAG,
     VALUE,
     Envelope,
 )  # fmt: skip
-from farptr.protocol.errors import ProtocolError, Report, UnknownData
+from farptr.protocol.errors import ProtocolError, Report
 from farptr.protocol.header import Kind, names_of
 from farptr.protocol.ids import IdBlock, make_name, worker_of
-from farptr.protocol.names import did_you_mean
 from farptr.worker import execute
 from farptr.worker.calls import Calls
 from farptr.worker.failures import report_of
+from farptr.worker.finding import Finding
 from farptr.worker.listing import row_of
 from farptr.worker.outbox import Outbox
 from farptr.worker.places import Places
@@ -66,10 +71,12 @@ class WorkerCore:
         self._turn = Turn(number, ids, self.store, self._out, self.names, self._command)
         self._calls = calls = Calls(self._turn)
         self._places = places = Places(self._turn)
+        finding = Finding(self._turn, places)
         self._handlers: dict[int, Callable[[Command], None]] = {
             SEND: self._send, CALL: calls.call, GET: self._get, ASK: self._ask, MOVE: places.move,
-            PULL_HERE: places.pull_here, PULL: places.pull, PUSH: places.push, LIST: self._list, NAMED: self._named,
-            KEEP: self._keep, CLEAR: self._clear,
+            PULL_HERE: places.pull_here, PULL: places.pull, PUSH: places.push, LIST: self._list, NAMED: finding.named,
+            KEEP: self._keep, CLEAR: self._clear, TAG: finding.tag, SEARCH: finding.search, PUBLISH: finding.publish,
+            FORGET: finding.forget,
         }  # fmt: skip
 
     def load(self, arrays: dict[str, Any]) -> None:
@@ -127,12 +134,15 @@ class WorkerCore:
     # ------------------------------------------------------------ values
 
     def _send(self, command: Command) -> None:
-        _, _, name, exports, keep, wire = command
-        self.store.put(name, self._turn.decoded(wire), exports, self._turn.order(command), keep)
+        _, _, name, exports, keep, wire, *about = command
+        self._places.check_shared(name, wire)
+        entry = self.store.put(name, self._turn.decoded(wire), exports, self._turn.order(command), keep)
+        entry.about = about[0] if about else entry.about
 
     def _get(self, command: Command) -> None:
-        value = self.store.value(command[2])
-        self._out.reply((command[0], VALUE, self._turn.encoded(value, None)))
+        entry = self.store.entry(command[2])
+        answer = (command[0], VALUE, self._turn.encoded(entry.value, None))
+        self._out.reply(answer if entry.about is None else (*answer, entry.about))
 
     def _ask(self, command: Command) -> None:
         number, code, name, question = command
@@ -157,18 +167,11 @@ class WorkerCore:
         if what == "count":
             self._out.reply((number, PLAIN, len(self.store)))
             return
+        if what == "kept":
+            self._out.reply((number, PLAIN, self.store.kept()))
+            return
         rows = tuple(row_of(id, entry, self._out) for id, entry in self.store.listing())
         self._out.reply((number, PLAIN, rows))
-
-    def _named(self, command: Command) -> None:
-        number, _, text = command
-        name = self.store.labelled(text)
-        if name is None:
-            raise UnknownData(
-                f"{self._turn.called(self.number)} has no data called {text!r}",
-                hint=did_you_mean(text, self.store.labels),
-            )
-        self._out.reply((number, VALUE, self._turn.encoded(Pointer(name), None)))
 
     def _keep(self, command: Command) -> None:
         _, _, name, keep = command
@@ -187,7 +190,7 @@ class WorkerCore:
         report = self._report(command, error)
         if command[1] == CALL and len(command) > 2:
             self._calls.fail(command, report)
-        status = FAILED if command[1] in (GET, ASK, LIST, NAMED) else REPORT
+        status = FAILED if command[1] in QUESTIONS else REPORT
         self._out.reply((command[0], status, tuple(report)))
 
     def _report(self, command: Command, error: Exception) -> Report:

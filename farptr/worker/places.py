@@ -1,16 +1,19 @@
 """Objects that change places: moved, pulled and pushed from worker to worker.
 
 Laws
-    1. The place that an object leaves becomes a pointer to where it goes, unless it is this worker's own data, of which
-       a copy goes.
+    1. The place that an object leaves becomes a pointer to where it goes. A copy goes, and nothing changes here, when
+       the object is to stay (own data, and what others found), or when who moves it did not make it.
     2. Contents that were asked for are stored only while the name that asked lives.
 """
 
 from __future__ import annotations
 
-from farptr.protocol.commands import KEEP_NOT, KEEP_OWN, KEEP_SENT, PULL, PUSH, REPORT
-from farptr.protocol.errors import InvalidRemoteGet, ObjectGone
-from farptr.protocol.ids import worker_of
+from typing import Any
+
+from farptr.protocol import values
+from farptr.protocol.commands import KEEP_NOT, KEEP_SENT, PULL, PUSH, REPORT, About
+from farptr.protocol.errors import BadName, InvalidRemoteGet, ObjectGone
+from farptr.protocol.ids import id_of, worker_of
 from farptr.worker.store import Entry, Failure, Pointer, Value
 from farptr.worker.turn import Command, Turn
 
@@ -24,36 +27,47 @@ class Places:
 
     def move(self, command: Command) -> None:
         """Push an object to another worker; a pointer to it stays here."""
-        _, _, name, new, owned = command
+        _, _, name, new, owned, copy = command
         there = worker_of(new)
         try:
             entry = self.store.entry(name)
         except ObjectGone:
             # The client has counted an export of the new name, and something may live under it.
-            self._out.command(there, (command[0], PUSH, new, 1, KEEP_NOT, None))
+            self._out.command(there, (command[0], PUSH, new, 1, KEEP_NOT, None, None))
             raise
         keep, value = entry.keep, entry.value
-        if keep == KEEP_OWN:
-            self._put_at(there, command, new, value, 1, KEEP_NOT if owned else KEEP_SENT)
+        if copy or entry.stays:
+            self._put_at(there, command, new, value, 1, KEEP_NOT if owned else KEEP_SENT, entry.about)
             return
-        self._put_at(there, command, new, value, 1, keep)
+        self._put_at(there, command, new, value, 1, keep, entry.about)
         # Somebody may hold the old name: it becomes a pointer to the new one; the reference came with the header.
         entry.keep = KEEP_NOT
         self.store.replace(entry, Pointer(new))
         self.free_unless_held(entry)
 
-    def _put_at(self, there: int, command: Command, name: int, value: Value, exports: int | None, keep: int) -> None:
+    def _put_at(
+        self,
+        there: int,
+        command: Command,
+        name: int,
+        value: Value,
+        exports: int | None,
+        keep: int,
+        about: About | None = None,
+    ) -> None:
         """Store a value at a worker; with None for exports, only where the name lives."""
         if there != self.number:
             wire = self._turn.encoded(value, there)
-            self._out.command(there, (command[0], PUSH, name, exports, keep, wire))
+            self._out.command(there, (command[0], PUSH, name, exports, keep, wire, about))
         else:
-            self.store.put(name, value, exports or 0, self._turn.order(command), keep)
+            entry = self.store.put(name, value, exports or 0, self._turn.order(command), keep)
+            entry.about = about or entry.about
 
     def pull_here(self, command: Command) -> None:
         """Replace a pointer here by what it points at: ask the worker that has it."""
-        number, _, name = command
-        value = self.store.value(name)
+        number, _, name, copy = command
+        entry = self.store.entry(name)
+        value, copy = entry.value, copy or entry.shared
         if type(value) is Failure:
             self._out.reply((number, REPORT, tuple(value.report._replace(command=number))))
         elif type(value) is not Pointer:
@@ -64,18 +78,18 @@ class Places:
         elif worker_of(value.target) != self.number:
             self._turn.check_hop()
             self.store.export(name)
-            self._out.command(worker_of(value.target), (number, PULL, value.target, name), refs=[name])
+            self._out.command(worker_of(value.target), (number, PULL, value.target, name, copy), refs=[name])
         else:
-            self._pull_local(command, value.target)
+            self._pull_local(command, value.target, copy)
 
-    def _pull_local(self, command: Command, target: int) -> None:
+    def _pull_local(self, command: Command, target: int, copy: bool) -> None:
         name = command[2]
         far = self.store.entry(target)
         value = far.value
         if type(value) is Pointer and value.target == name:
             return
         near = self.store.entry(name)
-        if far.keep == KEEP_OWN:
+        if copy or far.stays:
             self.store.replace(near, value if type(value) is Pointer or type(value) is Failure else value.copy())
             return
         self.store.replace(near, value)
@@ -86,25 +100,27 @@ class Places:
 
     def pull(self, command: Command) -> None:
         """Give an object to the worker that asks for it; a pointer to there stays here."""
-        _, _, name, new = command
+        _, _, name, new, copy = command
         entry = self.store.entry(name)
         value = entry.value
         if type(value) is Pointer and value.target == new:
             return
         self._put_at(worker_of(new), command, new, value, None, KEEP_NOT)
-        if entry.keep != KEEP_OWN:
+        if not (copy or entry.stays):
             # The reference that this pointer needs came with the PULL's header.
             self.store.replace(entry, Pointer(new))
 
     def push(self, command: Command) -> None:
         """Take in what was moved here, or was asked for."""
-        _, _, name, exports, keep, wire = command
+        _, _, name, exports, keep, wire, about = command
         if wire is None:
             self.store.export(name)
             return
         value = self._turn.decoded(wire)
         if exports is not None or self._lives(name):
-            self.store.put(name, value, exports or 0, self._turn.order(command), keep)
+            self.check_shared(name, wire)
+            entry = self.store.put(name, value, exports or 0, self._turn.order(command), keep)
+            entry.about = about or entry.about
 
     def _lives(self, name: int) -> bool:
         try:
@@ -112,6 +128,16 @@ class Places:
         except ObjectGone:
             return False
         return True
+
+    def check_shared(self, name: int, wire: Any) -> None:
+        """Raise BadName when something that others found would turn from data into a pointer under their hands."""
+        entry = self.store.entries.get(id_of(name))
+        if entry is not None and entry.shared and wire[0] == values.POINTER and type(entry.value) is not Pointer:
+            raise BadName(
+                f"{self._turn.called(self.number)}:{id_of(name)} is data that other clients found: no pointer can take"
+                " its place",
+                hint="clone() the pointer, or take the data's name away and let it go",
+            )
 
     def free_unless_held(self, entry: Entry) -> None:
         """Let an object go that need not stay any more, if nobody holds it.

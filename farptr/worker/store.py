@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from farptr.protocol.commands import KEEP_NOT
+from farptr.protocol.commands import KEEP_NAMED, KEEP_NOT, KEEP_OWN, KEEP_SENT, About
 from farptr.protocol.errors import ObjectGone, Report
 from farptr.protocol.ids import id_of
 
@@ -35,8 +35,13 @@ class Failure(NamedTuple):
 
 
 Value = np.ndarray[Any, Any] | Pointer | Failure
-About = tuple[tuple[str, ...], str] | None
-"""Tags and description, for ``search``."""
+
+
+_WHY = {
+    KEEP_SENT: "sent to stay, until it is removed on purpose",
+    KEEP_OWN: "own data {0!r}",
+    KEEP_NAMED: "published as {0!r}",
+}
 
 
 class _Gone:
@@ -59,9 +64,15 @@ class Entry:
         """The name under which the worker loaded it, or a client published it; an object with a name stays."""
         self.shared = False
         """A client found it that did not make it: it stays what and where it is, and who moves it takes a copy."""
-        self.about: About = None
+        self.about: About | None = None
+        """Tags and description, for ``search``."""
         self.names: list[int] = []
         """One per generation that lives."""
+
+    @property
+    def stays(self) -> bool:
+        """Whether it stays what and where it is: who moves it takes a copy."""
+        return self.shared or self.keep == KEEP_OWN
 
 
 class Store:
@@ -167,6 +178,10 @@ class Store:
         """Take an object's name away, if it has one."""
         self._labels.pop(entry.label, None)
         entry.label = ""
+
+    def kept(self) -> tuple[tuple[int, str], ...]:
+        """(id, why) of what stays without references."""
+        return tuple([(id, _WHY[e.keep].format(e.label)) for id, e in self.listing() if e.keep != KEEP_NOT])
 
     @property
     def labels(self) -> list[str]:

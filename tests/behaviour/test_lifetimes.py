@@ -233,3 +233,13 @@ def test_forgotten_results_of_failures(cluster):
         run.sync()
     del p
     assert held(run) == (0, 0)
+
+
+def test_every_generation_goes_when_it_is_removed_on_purpose(cluster):
+    run = cluster("julie")
+    x = sent([1, 2], tuple(run))
+    x.gc = False
+    y = x.get_copy().send(run["julie"])  # under the same id
+    del y
+    x.free()
+    assert held(run) == (0, 0)

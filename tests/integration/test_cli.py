@@ -2,135 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
+import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-import time
-from pathlib import Path
 
 import numpy as np
-import pexpect
-import psutil
 import pytest
 
 import farptr as fp
-from farptr.cli import EXIT_CODES, main
+from farptr.cli import EXIT_CODES, cli, main
 from farptr.cli.output import exit_code_of
 from farptr.launch.rundir import find, list_runs
-from farptr.launch.stop import stop
 from farptr.protocol.errors import ERRORS, FarptrError
+from tests.integration.commands import (
+    FARPTR,
+    PATIENCE_S,
+    ROOT,
+    alive,
+    ended,
+    farptr,
+    last_line,
+    ok,
+    pids_of,
+    refused,
+    rows,
+    until,
+)
 
-FARPTR = [sys.executable, "-m", "farptr"]
-ROOT = Path(__file__).parents[2]
-PATIENCE_S = 15.0
+COMMANDS = "up down ps objects logs add rm run shell demo worker broker completion".split()
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9]")
-
-
-def until(condition):
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline_s, "the condition did not come true"
-        time.sleep(0.01)
-
-
-def alive(pid):
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def pids_of(info):
-    return [info.supervisor_pid, info.broker_pid, *info.workers.values()]
-
-
-@pytest.fixture
-def base(monkeypatch):
-    """A runtime directory of this test's own; runs that it leaves are ended."""
-    path = Path(tempfile.mkdtemp(prefix="fp-", dir="/tmp"))
-    monkeypatch.setenv("FARPTR_RUNTIME_DIR", str(path))
-    for variable in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "FARPTR_DEBUG", "FARPTR_SYNC"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    yield path
-    for info in list_runs():
-        stop(info.name)
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def terminal(base):
-    """Start commands on a terminal; all are ended."""
-    started = []
-
-    def spawn(*arguments, **variables):
-        env = os.environ | variables
-        child = pexpect.spawn(FARPTR[0], [*FARPTR[1:], *arguments], env=env, encoding="utf-8", timeout=PATIENCE_S)
-        child.setwinsize(40, 160)
-        started.append(child)
-        return child
-
-    yield spawn
-    for child in started:
-        if child.isalive():
-            child.kill(signal.SIGTERM)
-            with contextlib.suppress(pexpect.TIMEOUT):
-                child.expect(pexpect.EOF, timeout=5)
-        child.close(force=True)
-
-
-def farptr(*arguments, **variables):
-    """Run a command with its output in pipes."""
-    env = os.environ | variables
-    return subprocess.run(
-        [*FARPTR, *arguments],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-
-
-def ok(*arguments, **variables):
-    done = farptr(*arguments, **variables)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
-
-
-def refused(code, *arguments, **variables):
-    """A command that fails as it should: the error in one line, the hint in another, no traceback."""
-    done = farptr(*arguments, **variables)
-    assert done.returncode == code, done.stderr
-    error, hint = done.stderr.splitlines()
-    assert error.startswith("error: ")
-    assert hint.startswith("hint: ")
-    return error.removeprefix("error: "), hint.removeprefix("hint: ")
-
-
-def ended(child):
-    """What a command on a terminal still says, and its exit code."""
-    child.expect(pexpect.EOF)
-    child.wait()
-    return child.before, child.exitstatus
-
-
-def last_line(said):
-    """Of what a command said; a terminal shows a Ctrl-C before it."""
-    return said.strip().splitlines()[-1].removeprefix("^C")
-
-
-def rows(table):
-    """The cells of a table that was printed into a pipe, by the name in its second column."""
-    lines = [re.split(r" {2,}", line.strip()) for line in table.splitlines()[1:]]
-    return {cells[1]: cells for cells in lines if len(cells) > 1}
 
 
 # ---------------------------------------------------------------- help and versions
@@ -148,14 +51,14 @@ def test_help_imports_nothing_heavy():
 
 def test_help_lists_commands_and_exit_codes():
     text = ok("--help")
-    for command in ("up", "down", "ps", "objects", "logs", "demo", "worker", "broker", "--version"):
+    for command in (*COMMANDS, "--version"):
         assert re.search(rf"^  {command} ", text, re.MULTILINE)
     for code, meaning in EXIT_CODES:
         assert re.search(rf"^ +{code} +{re.escape(meaning)}$", text, re.MULTILINE)
     assert ok() == text
 
 
-@pytest.mark.parametrize("command", ["up", "down", "ps", "objects", "logs", "demo", "worker", "broker"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_an_example_and_its_exit_codes(command, capsys):
     assert main([command, "--help"]) == 0
     text = capsys.readouterr().out
@@ -538,3 +441,136 @@ def test_demo_passes_on_the_exit_code_and_errors(demos, monkeypatch, capsys):
     monkeypatch.setattr("farptr.demo.digits.main", missing)
     assert main(["demo", "digits"]) == 1
     assert capsys.readouterr().err == "error: the digits come with scikit-learn\nhint: pip install 'farptr[demo]'\n"
+
+
+# ---------------------------------------------------------------- JSON
+
+
+def document(*arguments, **how):
+    return json.loads(ok(*arguments, "--json", **how))
+
+
+def test_json_of_up_and_ps(base):
+    assert document("ps") == {"runs": []}
+    started = document("up", "julie", "-d", "-c", "team")
+    info = find("team")
+    assert started == {
+        "run": "team",
+        "address": info.address,
+        "supervisor_pid": info.supervisor_pid,
+        "broker_pid": info.broker_pid,
+        "workers": [{"name": "julie", "pid": info.workers["julie"]}],
+    }
+    (run,) = document("ps")["runs"]
+    assert (run["name"], run["address"], run["trouble"]) == ("team", info.address, "")
+    julie = run["processes"][0]
+    assert julie.pop("uptime_s") >= 0
+    assert julie.pop("memory_bytes") > 1_000_000
+    assert julie == {"name": "julie", "role": "worker", "pid": info.workers["julie"], "state": "idle", "objects": 0}
+    assert [process["role"] for process in run["processes"]] == ["worker", "broker", "supervisor"]
+    os.kill(info.broker_pid, signal.SIGSTOP)
+    assert "stopped" in document("ps")["runs"][0]["trouble"]
+    os.kill(info.broker_pid, signal.SIGCONT)
+
+
+def test_json_of_objects(base):
+    np.savez(base / "shard.npz", x=np.ones((3, 2)))
+    ok("up", f"julie={base / 'shard.npz'}", "toby", "-d")
+    with fp.connect() as sim:
+        data = fp.tensor([1, 2, 3]).send(sim["julie"])
+        chain = data.send(sim["toby"])
+        julie_id, toby_id = data.id_at_location, chain.id_at_location
+        rows = {(row["worker"], row["kind"]): row for row in document("objects")["objects"]}
+        array = {"worker": "julie", "id": julie_id, "kind": "array", "shape": [3], "dtype": "int64"}
+        assert rows["julie", "array"] == array | {"text": "tensor([1, 2, 3])", "points_to": None}
+        assert rows["toby", "pointer"]["id"] == toby_id
+        assert rows["toby", "pointer"]["points_to"] == {"worker": "julie", "id": julie_id}
+        assert rows["toby", "pointer"]["shape"] is None
+        own = rows["julie", "own data"]
+        assert (own["shape"], own["dtype"], own["text"]) == ([3, 2], "float64", "'x', not shown")
+        assert [row["worker"] for row in document("objects", "toby")["objects"]] == ["toby"]
+
+        chains = document("objects", "--tree")["chains"]
+        places = [{"worker": "toby", "id": toby_id}, {"worker": "julie", "id": julie_id}]
+        assert {"holder": f"client {os.getpid()}", "places": places, "end": rows["julie", "array"]} in chains
+        assert [chain["end"]["kind"] for chain in chains if chain["holder"] is None] == ["own data"]
+
+
+def test_json_goes_with_a_detached_run_only(base):
+    assert "goes with -d" in refused(2, "up", "julie", "--json")[0]
+    assert list_runs() == []
+
+
+def test_an_error_with_json_is_on_stderr(base):
+    done = farptr("objects", "--json")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("error: ")
+
+
+# ---------------------------------------------------------------- variables
+
+
+def leaves(command=cli, path="farptr"):
+    for name, child in getattr(command, "commands", {}).items():
+        yield from leaves(child, f"{path} {name}")
+    yield path, command
+
+
+@pytest.mark.parametrize(("path", "command"), list(leaves()), ids=lambda value: value if isinstance(value, str) else "")
+def test_every_option_shows_its_variable(path, command, capsys):
+    assert main([*path.split()[1:], "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for option in command.params:
+        if option.param_type_name == "option" and option.expose_value:
+            variable = option.envvar or "_".join([*path.split(), option.name]).upper()
+            assert f"env var: {variable}" in text, (path, option.name)
+
+
+def test_variables_stand_for_options(base):
+    started = json.loads(ok("up", FARPTR_UP_COUNT="2", FARPTR_UP_DETACH="1", FARPTR_UP_JSON="1"))
+    assert [worker["name"] for worker in started["workers"]] == ["w1", "w2"]
+    assert [run["name"] for run in document("ps", FARPTR_PS_RUN="default")["runs"]] == ["default"]
+    assert refused(3, "ps", FARPTR_RUN="team")[0] == "no run called 'team'"
+    assert document("ps", "-c", "default", FARPTR_RUN="team")["runs"]
+    ok("down", FARPTR_DOWN_RUN="default")
+
+
+def test_variables_that_are_not_ours_do_no_harm(base):
+    assert "no run is up" in ok("ps", FARPTR_VERSION="0.1.0", FARPTR_HELP="1", FARPTR_PS_HELP="1", FARPTR_RUN="")
+
+
+def test_fp_connect_takes_the_run_of_the_environment(base, monkeypatch):
+    ok("up", "julie", "-d", "-c", "team")
+    monkeypatch.setenv("FARPTR_RUN", "team")
+    with fp.connect() as sim:
+        assert (sim.name, len(sim)) == ("team", 1)
+
+
+# ---------------------------------------------------------------- typing errors
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["upp", "julie"], "did you mean 'up'?"),
+        (["object"], "did you mean 'objects'?"),
+        (["demo", "digit"], "did you mean 'digits'?"),
+        (["up", "--detahc", "julie"], "did you mean '--detach'?"),
+        (["ps", "--jsn"], "did you mean '--json'?"),
+        (["frobnicate"], "`farptr --help` explains"),
+        (["ps", "--frobnicate"], "`farptr ps --help` explains"),
+    ],
+)
+def test_typing_errors_name_the_nearest(base, words, hint):
+    assert refused(2, *words)[1] == hint
+
+
+def test_help_is_quick(base):
+    import time
+
+    def seconds():
+        began_s = time.perf_counter()
+        ok("--help")
+        return time.perf_counter() - began_s
+
+    assert min(seconds() for _ in range(8)) < 0.2

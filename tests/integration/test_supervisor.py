@@ -18,15 +18,18 @@ from pathlib import Path
 import psutil
 import pytest
 
+from farptr.launch import ask
 from farptr.launch import start as start_module
 from farptr.launch.rundir import find, list_runs
 from farptr.launch.start import start, stop
 from farptr.protocol.errors import (
     BadName,
+    DeadlineExceeded,
     LoadFailed,
     NoRun,
     RunExists,
     StartFailed,
+    UnknownWorker,
     UnsupportedPlatform,
     VersionMismatch,
 )
@@ -405,38 +408,99 @@ def test_close_after_stop(base):
 # -- what clients ask for
 
 
-def test_a_client_asks_for_another_worker(base):
+def test_a_worker_is_added_and_its_name_is_free_again_when_it_is_dead(base):
     with up(["julie"], name="team") as running:
-        talk(running.info, say={"event": "start", "name": "toby", "load": None})
-        until(lambda: sorted(find("team").workers) == ["julie", "toby"])
-        toby = find("team").workers["toby"]
+        toby = ask.add(running.info.directory, "toby")
+        assert find("team").workers == running.info.workers | {"toby": toby}
         os.kill(toby, signal.SIGKILL)
         until(lambda: heard(running.info, "exited"))
-        talk(running.info, say={"event": "start", "name": "toby", "load": None})  # the name is free again
-        until(lambda: find("team").workers.get("toby", toby) != toby)
+        assert ask.add(running.info.directory, "toby") != toby
 
 
 @pytest.mark.parametrize(
-    ("name", "load", "kind"),
+    ("name", "load", "error"),
     [
-        ("toby", "load-failed", "LoadFailed"),
-        ("toby", "die", "StartFailed"),
-        ("toby", "hang", "StartFailed"),
-        ("unwelcome", None, "VersionMismatch"),
-        ("julie", None, "BadName"),
-        ("no good", None, "BadName"),
+        ("toby", "load-failed", LoadFailed),
+        ("toby", "die", StartFailed),
+        ("toby", "hang", StartFailed),
+        ("unwelcome", None, VersionMismatch),
+        ("julie", None, BadName),
+        ("no good", None, BadName),
     ],
 )
-def test_another_worker_that_cannot_start(base, name, load, kind):
-    with up(["julie"], timeout_s=1.0) as running:
-        talk(running.info, say={"event": "start", "name": name, "load": load})
-        until(lambda: heard(running.info, "failed"))
-        (failed,) = heard(running.info, "failed")
-        assert (failed["name"], failed["error"]["kind"]) == (name, kind)
-        if kind != "BadName":
-            until(lambda: heard(running.info, "exited"))
-        assert len(heard(running.info, "failed")) == 1
-        assert alive(running.info.workers["julie"])
+def test_a_worker_that_cannot_be_added(base, monkeypatch, name, load, error):
+    monkeypatch.setattr("os.path.abspath", lambda load: load)  # here a load is no file
+    with up(["julie"], timeout_s=1.0, name="team") as running:
+        with pytest.raises(error):
+            ask.add(running.info.directory, name, load)
+        until(lambda: len(session_of(running.info.supervisor_pid)) == 3)
+        assert find("team").workers == running.info.workers
+        assert all(map(alive, pids_of(running.info)))
+
+
+def test_whoever_leaves_takes_the_worker_back_that_has_not_come_up(base):
+    with up(["julie"]) as running:
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(str(running.info.directory / "c"))
+            sock.sendall(b'{"add": "toby", "load": "hang"}\n')
+            until(lambda: len(session_of(running.info.supervisor_pid)) == 4)
+        until(lambda: len(session_of(running.info.supervisor_pid)) == 3)
+
+
+@pytest.mark.parametrize("load", [None, "stubborn"])
+def test_a_worker_is_removed(base, load):
+    with up({"julie": None, "toby": load}, name="team") as running:
+        toby = running.info.workers["toby"]
+        assert ask.remove(running.info.directory, "toby") == toby
+        assert not alive(toby)
+        assert list(find("team").workers) == ["julie"]
+        (told,) = heard(running.info, "remove")
+        assert told == {"event": "remove", "name": "toby", "why": "it was removed from the run"}
+        with pytest.raises(UnknownWorker, match="toby") as caught:
+            ask.remove(running.info.directory, "toby")
+        assert caught.value.hint == "there is julie"
+
+
+def test_a_removal_waits_for_the_brokers_word_but_not_for_ever(base):
+    with up(["julie", "toby"]) as running:
+        os.kill(running.info.broker_pid, signal.SIGSTOP)
+        try:
+            ask.remove(running.info.directory, "toby")
+        finally:
+            os.kill(running.info.broker_pid, signal.SIGCONT)
+
+
+def test_noise_is_answered_and_a_silent_peer_holds_nobody_up(base):
+    with up(["julie"]) as running, socket.socket(socket.AF_UNIX) as silent, socket.socket(socket.AF_UNIX) as sock:
+        for each in (silent, sock):
+            each.settimeout(PATIENCE_S)
+            each.connect(str(running.info.directory / "c"))
+        sock.sendall(b'noise\n{"dance": true}\n')
+        assert json.loads(sock.makefile().readline())["error"]["kind"] == "RunError"
+        assert ask.add(running.info.directory, "toby")
+
+
+def test_who_asks_while_the_run_goes_down_is_told(base):
+    with up(["julie"]) as running, socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(PATIENCE_S)
+        sock.connect(str(running.info.directory / "c"))
+        sock.sendall(b'{"add": "toby", "load": "hang"}\n')
+        until(lambda: len(session_of(running.info.supervisor_pid)) == 4)
+        running.close()
+        assert json.loads(sock.makefile().readline())["error"]["kind"] == "NoRun"
+        with pytest.raises(NoRun, match="going down"):
+            ask.add(running.info.directory, "toby")
+
+
+def test_a_supervisor_that_is_stopped_is_not_waited_for_for_ever(base, monkeypatch):
+    monkeypatch.setattr(ask, "REMOVE_TIMEOUT_S", 0.3)
+    with up(["julie"], name="team") as running:
+        os.kill(running.info.supervisor_pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(DeadlineExceeded, match="supervisor of run 'team'"):
+                ask.remove(running.info.directory, "julie")
+        finally:
+            os.kill(running.info.supervisor_pid, signal.SIGCONT)
 
 
 def test_a_client_asks_for_the_end(base):

@@ -32,6 +32,12 @@ def test_the_list_of_operations_is_up_to_date():
     assert text == made["with_list"](text), "run scripts/make_operations_doc.py"
 
 
+def test_the_reference_of_the_command_line_is_up_to_date():
+    made = script("make_cli_doc.py")
+    text = made["PAGE"].read_text(encoding="utf-8")
+    assert text == made["with_reference"](text), "run scripts/make_cli_doc.py"
+
+
 def test_error_codes_are_unique_and_stable_in_their_families():
     codes = {cls.code for cls in ERRORS.values()}
     assert len(codes) == len(ERRORS)

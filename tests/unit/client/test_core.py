@@ -227,7 +227,7 @@ def test_move_keeps_the_id_and_leaves_a_stub(bench):
     assert generation_of(new.name)
     assert (path_of(x), path_of(new)) == ((J, T), (T,))
     command = bench.out()[-1][2][-1]
-    assert command == (2, MOVE, x.name, new.name, 1)
+    assert command == (2, MOVE, x.name, new.name, 1, False)
     assert (new.name, 1) in list(names_of(bench.headers[-1].refs)), "the stub's reference"
     assert (x.name, 1) in [p for h in bench.headers for p in names_of(h.releases)]
 
@@ -268,7 +268,7 @@ def test_remote_get(bench):
     bench.core.remote_get(p)
     assert p.target is None
     assert x.target is p
-    assert bench.out()[-1][2][-1][1:] == (PULL_HERE, p.name)
+    assert bench.out()[-1][2][-1][1:] == (PULL_HERE, p.name, False)
     with pytest.raises(InvalidRemoteGet):
         bench.core.remote_get(p)
     assert bench.fenced(lambda: bench.call(p)), "the contents are on their way"

@@ -121,3 +121,29 @@ def test_a_line_without_end_comes_in_pieces(run, monkeypatch):
     monkeypatch.setattr(logs, "_BLOCK_BYTES", 100)
     write(run, "julie", "x" * 250)
     assert "".join(line for _, line in logs.tail(run, ["julie"])) == "x" * 250
+
+
+def test_a_log_over_the_limit_is_cut_to_its_last_lines(run):
+    write(run, "julie", "".join(f"line {i}\n" for i in range(1000)))
+    write(run, "toby", "short\n")
+    with (run / "logs" / "julie.log").open("ab") as writer:
+        logs.bound(run, limit_bytes=5000, kept_bytes=100)
+        writer.write(b"the next line\n")
+    lines = [line for _, line in logs.tail(run, ["julie"], 100)]
+    assert "bytes of older lines were dropped here" in lines[0]
+    assert lines[-3:] == ["line 998", "line 999", "the next line"]
+    assert 8 < len(lines) < 20
+    assert logs.tail(run, ["toby"]) == [("toby", "short")]
+
+
+def test_who_follows_a_log_goes_on_when_it_is_cut(run):
+    write(run, "julie", "old line\n" * 1000)
+    follower = Follower(run, ["julie"], lines=1)
+    assert follower.get() == ("julie", "old line")
+    logs.bound(run, limit_bytes=5000, kept_bytes=20)
+    assert "were dropped here" in follower.get()[1]
+    write(run, "julie", "new\n")
+    while follower.get() != ("julie", "new"):
+        pass
+    follower.stop.set()
+    follower.rest()

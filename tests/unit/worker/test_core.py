@@ -11,6 +11,7 @@ from farptr.protocol.commands import (
     CALL,
     CLEAR,
     FAILED,
+    FOUND,
     GET,
     KEEP,
     KEEP_NOT,
@@ -23,13 +24,14 @@ from farptr.protocol.commands import (
     PULL_HERE,
     PUSH,
     REPORT,
+    SEARCH,
     SEND,
     VALUE,
     Envelope,
 )  # fmt: skip
 from farptr.protocol.errors import Report
 from farptr.protocol.header import HOP_LIMIT, MAX_TRIPLES, Flag, Header, Kind, names_of, triples
-from farptr.protocol.ids import IdBlock, make_name, worker_of
+from farptr.protocol.ids import IdBlock, id_of, make_name, worker_of
 from farptr.worker.core import WorkerCore
 from farptr.worker.store import Failure, Pointer
 
@@ -259,8 +261,8 @@ def test_ask(bench):
 def test_move_leaves_a_stub_that_holds_the_reference_which_came(bench):
     bench.have(A=[1, 2])
     new = name(0, THERE, generation=5)
-    bench.turn((3, MOVE, A, new, 1), refs=[(new, 1)])
-    assert bench.sent() == [(THERE, 1, (3, PUSH, new, 1, KEEP_NOT, wire(1, 2)))]
+    bench.turn((3, MOVE, A, new, 1, False), refs=[(new, 1)])
+    assert bench.sent() == [(THERE, 1, (3, PUSH, new, 1, KEEP_NOT, wire(1, 2), None))]
     assert bench.value(A) == Pointer(new)
     assert bench.core.store.held[new] == [1, 1]
     bench.turn(frees=[(A, 1)])
@@ -270,20 +272,20 @@ def test_move_leaves_a_stub_that_holds_the_reference_which_came(bench):
 def test_moving_a_pointer_hands_its_reference_on(bench):
     bench.have(A=FAR)
     new = name(0, ELSEWHERE)
-    bench.turn((3, MOVE, A, new, 1), refs=[(new, 1)])
+    bench.turn((3, MOVE, A, new, 1, False), refs=[(new, 1)])
     assert list(names_of(bench.out[0].header.refs)) == [(FAR, 1)]
     assert (FAR, 1) in bench.releases()
 
 
 def test_move_of_what_is_gone_counts_the_export(bench):
     new = name(0, THERE)
-    bench.turn((3, MOVE, A, new, 1), refs=[(new, 1)])
-    assert bench.sent() == [(THERE, 1, (3, PUSH, new, 1, KEEP_NOT, None))]
+    bench.turn((3, MOVE, A, new, 1, False), refs=[(new, 1)])
+    assert bench.sent() == [(THERE, 1, (3, PUSH, new, 1, KEEP_NOT, None, None))]
     assert report(bench.replies()[0]).kind == "ObjectGone"
     assert bench.releases() == [(new, 1)]
     bench.have(B=[1])
-    bench.turn((3, PUSH, B, 1, KEEP_NOT, None))
-    bench.turn((3, PUSH, C, 1, KEEP_NOT, None))
+    bench.turn((3, PUSH, B, 1, KEEP_NOT, None, None))
+    bench.turn((3, PUSH, C, 1, KEEP_NOT, None, None))
     bench.turn(frees=[(B, 2), (C, 1)])
     assert len(bench.core.store) == 0
 
@@ -291,8 +293,8 @@ def test_move_of_what_is_gone_counts_the_export(bench):
 def test_moving_what_was_never_exported_asks_the_broker_to_look(bench):
     bench.turn((1, SEND, A, 0, KEEP_SENT, wire(1)))
     new = name(0, THERE)
-    bench.turn((3, MOVE, A, new, 0), refs=[(new, 1)])
-    assert bench.sent()[0][2] == (3, PUSH, new, 1, KEEP_SENT, wire(1))
+    bench.turn((3, MOVE, A, new, 0, False), refs=[(new, 1)])
+    assert bench.sent()[0][2] == (3, PUSH, new, 1, KEEP_SENT, wire(1), None)
     assert (A, 1) in [p for e in bench.out for p in names_of(e.header.creates)]
     assert (A, 1) in bench.releases()
 
@@ -300,17 +302,17 @@ def test_moving_what_was_never_exported_asks_the_broker_to_look(bench):
 def test_own_data_is_copied_by_a_move(bench):
     bench.core.load({"data": np.arange(3)})
     own = bench.core.store.labelled("data")
-    bench.turn((3, MOVE, own, name(0, THERE), 1), refs=[(name(0, THERE), 1)])
+    bench.turn((3, MOVE, own, name(0, THERE), 1, False), refs=[(name(0, THERE), 1)])
     assert bench.value(own) == [0, 1, 2]
     assert bench.releases() == [(name(0, THERE), 1)]
 
 
 def test_pull_here_sends_a_reference_to_itself(bench):
     bench.have(A=FAR)
-    bench.turn((3, PULL_HERE, A))
-    assert bench.sent() == [(THERE, 1, (3, PULL, FAR, A))]
+    bench.turn((3, PULL_HERE, A, False))
+    assert bench.sent() == [(THERE, 1, (3, PULL, FAR, A, False))]
     assert list(names_of(bench.out[0].header.refs)) == [(A, 1)]
-    bench.turn((3, PUSH, A, None, KEEP_NOT, wire(5)), hop=2)
+    bench.turn((3, PUSH, A, None, KEEP_NOT, wire(5), None), hop=2)
     assert bench.value(A) == [5]
     assert bench.releases() == [(FAR, 1)]
     bench.turn(frees=[(A, 2)])
@@ -320,16 +322,16 @@ def test_pull_here_sends_a_reference_to_itself(bench):
 def test_pull_leaves_a_pointer_to_the_asker(bench):
     bench.have(A=[1, 2])
     asker = name(4, THERE)
-    bench.turn((3, PULL, A, asker), refs=[(asker, 1)])
-    assert bench.sent() == [(THERE, 1, (3, PUSH, asker, None, KEEP_NOT, wire(1, 2)))]
+    bench.turn((3, PULL, A, asker, False), refs=[(asker, 1)])
+    assert bench.sent() == [(THERE, 1, (3, PUSH, asker, None, KEEP_NOT, wire(1, 2), None))]
     assert bench.value(A) == Pointer(asker)
-    bench.turn((4, PULL, A, asker), refs=[(asker, 1)])
+    bench.turn((4, PULL, A, asker, False), refs=[(asker, 1)])
     assert bench.sent() == []
     assert bench.core.store.held[asker] == [1, 2]
 
 
 def test_pull_of_what_is_gone_changes_nothing(bench):
-    bench.turn((3, PULL, A, FAR), refs=[(FAR, 1)])
+    bench.turn((3, PULL, A, FAR, False), refs=[(FAR, 1)])
     assert bench.sent() == []
     assert report(bench.replies()[0]).kind == "ObjectGone"
     assert bench.releases() == [(FAR, 1)]
@@ -338,23 +340,23 @@ def test_pull_of_what_is_gone_changes_nothing(bench):
 @pytest.mark.parametrize("items", [[1], [1, 2, 3]])
 def test_pull_within_the_worker(bench, items):
     bench.have(A=items, B=A)
-    bench.turn((3, PULL_HERE, B))
+    bench.turn((3, PULL_HERE, B, False))
     assert bench.replies() == []
     assert bench.value(B) == items
     assert bench.value(A) == Pointer(B)
-    bench.turn((4, PULL_HERE, A))
+    bench.turn((4, PULL_HERE, A, False))
     assert (bench.value(A), bench.value(B)) == (items, Pointer(A))
 
 
 def test_pull_here_needs_a_pointer(bench):
     bench.have(A=[1])
-    bench.turn((3, PULL_HERE, A))
+    bench.turn((3, PULL_HERE, A, False))
     assert report(bench.replies()[0]).kind == "InvalidRemoteGet"
     assert bench.value(A) == [1]
 
 
 def test_a_push_for_a_pull_whose_asker_is_gone(bench):
-    bench.turn((3, PUSH, A, None, KEEP_NOT, wire(5)))
+    bench.turn((3, PUSH, A, None, KEEP_NOT, wire(5), None))
     assert len(bench.core.store) == 0
 
 
@@ -412,7 +414,8 @@ def test_named_keep_clear(bench):
     bench.core.load({"data": np.arange(3)})
     bench.turn((1, NAMED, "data"), (2, NAMED, "date"))
     first, second = bench.replies()
-    assert first[:2] == (1, VALUE)
+    ((name, is_pointer, *_),) = first[2]
+    assert (first[1], is_pointer, bench.value(name)) == (FOUND, False, [0, 1, 2])
     assert "data" in report(second).message + str(second)
     bench.have(A=[1])
     bench.turn((3, KEEP, A, 1))
@@ -431,7 +434,7 @@ def test_malformed_bodies_are_reported(bench, body):
 
 @pytest.mark.parametrize("command", [
     (1, SEND), (1, SEND, A, 1, 0, ("Z",)), (1, CALL), (1, CALL, R, "add"), (1, CALL, R, "system", (A,), None), (1, GET),
-    (1, CALL, R, "add", ("text", None), None), (1, MOVE, "x", "y", 1), (1, PUSH, A, 1, 0, ()), (1, ASK, A),
+    (1, CALL, R, "add", ("text", None), None), (1, MOVE, "x", "y", 1, False), (1, PUSH, A, 1, 0, ()), (1, ASK, A),
     (1, KEEP, 5, 1), (None, GET, A), (1, CALL, R, "add", (A, ("A",)), None), (1, SEND, A, 1, 0, ("E", (1, 2))),
 ])  # fmt: skip
 def test_hostile_commands_do_not_kill_the_worker(bench, command):
@@ -440,3 +443,34 @@ def test_hostile_commands_do_not_kill_the_worker(bench, command):
     assert bench.replies(), "somebody is told"
     bench.turn((9, GET, A))
     assert bench.replies() == [(9, VALUE, wire(1))]
+
+
+# ---------------------------------------------------------------- what others found
+
+
+def test_found_data_does_not_become_a_pointer(bench):
+    bench.have(A=[1])
+    bench.turn((2, SEARCH, (str(id_of(A)),)))
+    assert bench.replies() == [(2, FOUND, ((A, False, (), "", (1,)),))]
+    bench.turn((3, SEND, A, 1, KEEP_NOT, ("P", FAR)), refs=[(FAR, 1)])
+    assert report(bench.replies()[0]).kind == "BadName"
+    assert bench.releases() == [(FAR, 1)]
+    bench.turn((4, SEND, A, 1, KEEP_NOT, wire(2)))
+    assert bench.value(A) == [2]
+
+
+def test_what_was_found_stays_when_it_is_moved_or_pulled(bench):
+    bench.have(A=[1], B=[2])
+    bench.turn((2, SEARCH, (str(id_of(A)),)))
+    bench.turn((3, MOVE, A, FAR, 1, False), refs=[(FAR, 1)])
+    bench.turn((4, PULL, A, FAR, False))
+    assert [c[:2] for _, _, c in bench.sent()] == [(4, PUSH)]
+    assert bench.value(A) == [1]
+    bench.turn((5, PULL, B, FAR, True))
+    assert bench.value(B) == [2], "who asked did not make it"
+
+
+def test_who_did_not_make_a_pointer_replaces_it_by_a_copy(bench):
+    bench.have(A=FAR)
+    bench.turn((2, PULL_HERE, A, True))
+    assert [c for _, _, c in bench.sent()] == [(2, PULL, FAR, A, True)]

@@ -1,0 +1,83 @@
+"""Commands that change who is in a run that is up: add, rm."""
+
+from __future__ import annotations
+
+import click
+
+from farptr.cli.manual import Manual
+from farptr.cli.names import complete_worker, run_option
+from farptr.cli.output import hint_next, json_option, option_for, print_json
+from farptr.cli.wanted import from_arguments, load_option
+
+
+@click.command(cls=Manual)
+@click.argument("names", nargs=-1, required=True, metavar="NAME[=FILE]...")
+@load_option("[NAME=]FILE", "Arrays of its own: an .npz or .npy file. Can be given again.")
+@run_option()
+@json_option
+def add(names: tuple[str, ...], load: tuple[str, ...], run: str, json: bool) -> None:
+    """Add workers to a run that is up.
+
+    One after the other; returns when all have registered. If one cannot start, those before it stay.
+
+    Examples:
+      farptr add bob
+      farptr add bob --load shard2.npz -c team
+      farptr add bob=shard2.npz eve=shard3.npz
+
+    Exit codes:
+      2  an illegal name, or one that is taken     3  no such run, or it is going down
+      5  a worker did not start, or could not load its file; or the run has no supervisor
+      7  the supervisor does not answer
+    """
+    from farptr.launch import ask
+    from farptr.launch.rundir import find
+    from farptr.protocol.errors import BadName
+
+    info = find(run)
+    wanted = from_arguments(names, load)
+    for name in wanted:
+        if name in info.workers:  # before the first one starts
+            raise BadName(f"a worker called {name!r} is already here", hint="take another name")
+    added = [{"name": name, "pid": ask.add(info.directory, name, file)} for name, file in wanted.items()]
+    if json:
+        print_json({"run": run, "workers": added})
+        return
+    for worker in added:
+        click.echo(f"{worker['name']} is up (pid {worker['pid']})")
+    hint_next((f"farptr rm {added[0]['name']}{option_for(run)}", "ends it again"))
+
+
+@click.command(cls=Manual)
+@click.argument("workers", nargs=-1, required=True, metavar="WORKER...", shell_complete=complete_worker)
+@run_option()
+@json_option
+def rm(workers: tuple[str, ...], run: str, json: bool) -> None:
+    """End workers of a run, and leave the others up.
+
+    What they held is lost. Whoever uses a pointer to it gets WorkerLost.
+
+    Example:
+      farptr rm bob
+
+    Exit codes:
+      2  no such worker     3  no such run, or it is going down
+      5  the run has no supervisor     7  the supervisor does not answer
+    """
+    from farptr.launch import ask
+    from farptr.launch.rundir import find
+    from farptr.protocol.names import unknown_worker
+
+    info = find(run)
+    for name in workers:
+        if info.workers and name not in info.workers:  # before the first one ends
+            raise unknown_worker(name, info.workers)
+    removed = [{"name": name, "pid": ask.remove(info.directory, name)} for name in dict.fromkeys(workers)]
+    if json:
+        print_json({"run": run, "workers": removed})
+        return
+    for worker in removed:
+        click.echo(f"{worker['name']} has ended")
+
+
+COMMANDS = (add, rm)

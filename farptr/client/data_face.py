@@ -1,0 +1,133 @@
+"""What a pointer tells of its data: shape, dtype and such by asking; values only by name.
+
+One element may be asked for as a number (``float(p)``), because its caller needs it. What would move more without a
+word is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from farptr.protocol.errors import ImplicitFetch
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from farptr.client.graph import Node
+    from farptr.client.pointer import Pointer
+    from farptr.client.session import Session
+
+
+class DataFace:
+    """The questions of a pointer; ``Pointer`` adds the handle."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        _session: Session
+
+        def use(self) -> Node:
+            """The node, for a command."""
+
+        def __getitem__(self, key: Any) -> Any: ...
+
+    # ------------------------------------------------------------ questions about the data
+
+    def _ask(self, question: str) -> Any:
+        session = self._session
+        with session.command() as core:
+            node = self.use()
+            key = core.ask(node, question)
+        found = session.wait(key, doing=lambda: f"for the {question} of {self!r}")
+        if node.fault:
+            session.raise_fault(node)
+        return found
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The data's shape, through any depth."""
+        return self._ask("shape")  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The data's dtype."""
+        import numpy as np
+
+        return np.dtype(str(self._ask("dtype")))
+
+    @property
+    def ndim(self) -> int:
+        """The data's number of dimensions."""
+        return self._ask("ndim")  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """The data's number of elements."""
+        return self._ask("size")  # type: ignore[no-any-return]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the data."""
+        return self._ask("nbytes")  # type: ignore[no-any-return]
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self._ask("itemsize")  # type: ignore[no-any-return]
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Byte steps of the data."""
+        return self._ask("strides")  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        return self._ask("len")  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[Pointer]:
+        return (self[i] for i in range(len(self)))
+
+    def _value(self) -> Any:
+        """The one element, as a Python value: this one moves, because its caller needs it."""
+        found = self._ask("item")
+        return complex(*found[1:]) if isinstance(found, tuple) else found
+
+    def __bool__(self) -> bool:
+        return bool(self._value())
+
+    def __int__(self) -> int:
+        return int(self._value())
+
+    def __float__(self) -> float:
+        return float(self._value())
+
+    def __complex__(self) -> complex:
+        return complex(self._value())
+
+    def __index__(self) -> int:
+        value = self._value()
+        if not isinstance(value, int):
+            raise TypeError(f"a pointer to a {type(value).__name__} is no index")
+        return int(value)
+
+    def __contains__(self, item: Any) -> bool:
+        return bool((self == item).any())
+
+    # ------------------------------------------------------------ what would move data unasked
+
+    def item(self, *_: Any) -> NoReturn:
+        """Refused: it would move data without a word. ``get()`` asks; ``float(p)`` gives one element."""
+        raise ImplicitFetch(
+            "item() of a pointer would fetch the value", hint=".get() fetches; float(p) gives one element"
+        )
+
+    def tolist(self) -> NoReturn:
+        """Refused; ``p.get().tolist()``."""
+        raise ImplicitFetch("tolist() of a pointer would fetch the data", hint="p.get().tolist()")
+
+    def tobytes(self, *_: Any) -> NoReturn:
+        """Refused; ``p.get().tobytes()``."""
+        raise ImplicitFetch("tobytes() of a pointer would fetch the data", hint="p.get().tobytes()")
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        raise ImplicitFetch("this would fetch the data of a pointer", hint=".get() fetches it")
