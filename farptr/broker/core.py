@@ -21,7 +21,7 @@ from farptr.broker.traffic import Traffic
 from farptr.protocol import body as bodies
 from farptr.protocol.errors import ProtocolError
 from farptr.protocol.header import MAX_TRIPLES as FREES_AT_ONCE
-from farptr.protocol.header import Flag, Header, Kind, encode, forwarded, names_of, read, triples, with_source
+from farptr.protocol.header import Flag, Header, Kind, Triples, encode, forwarded, names_of, read, triples, with_source
 from farptr.protocol.ids import worker_of
 
 MARK_LOW = 64
@@ -57,6 +57,10 @@ class BrokerCore:
         self.rows = Rows()
         self.traffic: Traffic = Traffic()
         self.settling = Settling()
+        self._passed: list[tuple[int, int, str, int, int]] = []
+        """What was delivered, for ``catch_up`` to count."""
+        self._created: list[tuple[Triples, int]] = []
+        """References that were made, with their holder, for ``catch_up`` to book."""
         self._freed: list[Free] = []
         """What workers have finished freeing, for ``catch_up``."""
         self._syncs: list[tuple[int, Header]] = []
@@ -127,6 +131,14 @@ class BrokerCore:
 
     def catch_up(self) -> None:
         """Bookkeeping that no delivery waits for: call it after sending what ``take`` gave, before anything else."""
+        if self._created:
+            for created, holder in self._created:
+                self.rows.create(created, holder, self.settling.turns)
+            self._created.clear()
+        if self._passed:
+            for passed in self._passed:
+                self.traffic.count(*passed)
+            self._passed.clear()
         if self._freed:
             for name, exports in self._freed:
                 self.rows.freed(name, exports)
@@ -183,7 +195,10 @@ class BrokerCore:
         if header.releases:
             self.rows.check_releases(header.releases, header.creates, source, turns)
         if header.creates:
-            self.rows.create(header.creates, source, turns)
+            if header.releases or header.refs:
+                self.rows.create(header.creates, source, turns)
+            else:
+                self._created.append((header.creates, source))
         frees: list[Free] = []
         if header.refs:
             for name, count in names_of(header.refs):
@@ -244,7 +259,7 @@ class BrokerCore:
     def _deliver(self, source: int, item: Input, out: list[Delivery], what: str, frees: Sequence[Free] = ()) -> None:
         header, frame, end, buffers = item
         wire_bytes = len(frame) + (sum(map(len, buffers)) if buffers else 0)
-        self.traffic.count(source, header.destination, what, header.value_bytes, wire_bytes)
+        self._passed.append((source, header.destination, what, header.value_bytes, wire_bytes))
         if header.source != source:
             frame = with_source(frame, source)
         if header.creates or header.releases or frees:
@@ -288,10 +303,10 @@ class BrokerCore:
         """Step what need not wait any more."""
         while (found := self.settling.next_ready()) is not None:
             number, item = found
+            self.catch_up()
             try:
                 self._step(number, item, out)
-                if self._syncs:  # here something may stand behind it
-                    self.catch_up()
+                self.catch_up()  # something may stand behind it
             except ProtocolError as error:  # the fault of this client, not of whoever made it go on
                 refusal = {"kind": "ProtocolError", "message": error.message, "hint": error.hint}
                 out.append(self._told(number, Kind.REFUSED, refusal))
