@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from farptr.client.combine import combine_pointers
+    from farptr.client.multi import MultiPointer
     from farptr.client.pointer import Pointer
     from farptr.client.run import Run, Traffic, connect, send, up
     from farptr.client.tensor import tensor
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
         BrokerLost,
         DeadlineExceeded,
         FarptrError,
+        FunctionsOff,
         ImplicitFetch,
         InvalidRemoteGet,
         LoadFailed,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
         NotCollocated,
         NotSerializable,
         ObjectGone,
+        Overloaded,
         PointerSpent,
         ProtocolError,
         RemoteError,
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
         RunExists,
         SessionClosed,
         SeveralFailed,
+        StalePointer,
         StartFailed,
         UnknownData,
         UnknownWorker,
@@ -51,19 +56,23 @@ if TYPE_CHECKING:
         UsageError,
         VersionMismatch,
         WorkerLost,
+        WorkerUnresponsive,
     )  # fmt: skip
 
 _ERRORS = """
-    BadName BrokerLost DeadlineExceeded FarptrError ImplicitFetch InvalidRemoteGet LoadFailed MessageTooLarge NoRun
-    NotCollocated NotSerializable ObjectGone PointerSpent ProtocolError RemoteError RunError RunExists SessionClosed
-    SeveralFailed StartFailed UnknownData UnknownWorker UnsupportedOperation UnsupportedValue UsageError VersionMismatch
-    WorkerLost
+    BadName BrokerLost DeadlineExceeded FarptrError FunctionsOff ImplicitFetch InvalidRemoteGet LoadFailed
+    MessageTooLarge NoRun
+    NotCollocated NotSerializable ObjectGone Overloaded PointerSpent ProtocolError RemoteError RunError RunExists
+    SessionClosed SeveralFailed StalePointer StartFailed UnknownData UnknownWorker UnsupportedOperation UnsupportedValue
+    UsageError VersionMismatch WorkerLost WorkerUnresponsive
 """.split()
 _HOMES = dict.fromkeys(_ERRORS, "farptr.protocol.errors") | {
+    "MultiPointer": "farptr.client.multi",
     "Pointer": "farptr.client.pointer",
     "Run": "farptr.client.run",
     "Traffic": "farptr.client.run",
     "Worker": "farptr.client.workers",
+    "combine_pointers": "farptr.client.combine",
     "connect": "farptr.client.run",
     "send": "farptr.client.run",
     "tensor": "farptr.client.tensor",
@@ -71,12 +80,14 @@ _HOMES = dict.fromkeys(_ERRORS, "farptr.protocol.errors") | {
 }
 
 __all__ = [
-    "up", "connect", "tensor", "send",
-    "Pointer", "Run", "Traffic", "Worker",
-    "BadName", "BrokerLost", "DeadlineExceeded", "FarptrError", "ImplicitFetch", "InvalidRemoteGet", "LoadFailed",
-    "MessageTooLarge", "NoRun", "NotCollocated", "NotSerializable", "ObjectGone", "PointerSpent", "ProtocolError",
-    "RemoteError", "RunError", "RunExists", "SessionClosed", "SeveralFailed", "StartFailed", "UnknownData",
-    "UnknownWorker", "UnsupportedOperation", "UnsupportedValue", "UsageError", "VersionMismatch", "WorkerLost",
+    "up", "connect", "tensor", "send", "combine_pointers",
+    "MultiPointer", "Pointer", "Run", "Traffic", "Worker",
+    "BadName", "BrokerLost", "DeadlineExceeded", "FarptrError", "FunctionsOff", "ImplicitFetch", "InvalidRemoteGet",
+    "LoadFailed",
+    "MessageTooLarge", "NoRun", "NotCollocated", "NotSerializable", "ObjectGone", "Overloaded", "PointerSpent",
+    "ProtocolError", "RemoteError", "RunError", "RunExists", "SessionClosed", "SeveralFailed", "StalePointer",
+    "StartFailed", "UnknownData", "UnknownWorker", "UnsupportedOperation", "UnsupportedValue", "UsageError",
+    "VersionMismatch", "WorkerLost", "WorkerUnresponsive",
 ]  # fmt: skip
 
 
@@ -91,6 +102,20 @@ def __getattr__(name: str) -> Any:
     value = getattr(importlib.import_module(home), name)
     globals()[name] = value
     return value
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext farptr``: the magics ``%%on`` and ``%on`` (``farptr.notebook.magics``)."""
+    from farptr.notebook.magics import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """``%unload_ext farptr``."""
+    from farptr.notebook.magics import unload
+
+    unload(shell)
 
 
 def __dir__() -> list[str]:

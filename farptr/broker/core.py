@@ -6,6 +6,7 @@ Laws
     3. FREE counts for the root whose releases emptied the rows.
     4. What is for or about a dead party is dropped and nothing is booked for it; its clients were told.
     5. A step that is refused leaves no trace.
+    6. What comes twice is dropped: a sender's sequence numbers grow.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 from farptr.broker.questions import answer
 from farptr.broker.roster import CLIENT, WORKER, Party, Roster
 from farptr.broker.rows import Rows
-from farptr.broker.settling import Free, Input, Session, Settling, Turn
+from farptr.broker.settling import Free, Input, Line, Session, Settling, Turn
 from farptr.broker.traffic import Traffic
 from farptr.protocol import body as bodies
 from farptr.protocol.errors import ProtocolError
@@ -25,11 +26,15 @@ from farptr.protocol.header import Flag, Header, Kind, Triples, encode, forwarde
 from farptr.protocol.ids import worker_of
 
 MARK_LOW = 64
-"""A MARK is answered when at most this many of its session's envelopes are under way."""
+"""A MARK for a worker is answered when at most this many units before it are not done."""
+MARK_LOW_ALL = 4096
+"""A MARK for the whole session is answered when at most this many of its envelopes are under way."""
+UNIT_BYTES = 1 << 16
+"""An envelope counts as one, and one more for each of these."""
 _COMMAND, _DONE, _SYNC = int(Kind.COMMAND), Flag.DONE, Flag.SYNC
 _ROOTLESS = frozenset({int(Kind.BYE), int(Kind.ASK)})
 _MAY = {
-    CLIENT: frozenset(map(int, (Kind.COMMAND, Kind.NOTE, Kind.SYNC, Kind.ASK, Kind.MARK, Kind.BYE))),
+    CLIENT: frozenset(map(int, (Kind.COMMAND, Kind.NOTE, Kind.SYNC, Kind.ASK, Kind.MARK, Kind.BYE, Kind.CANCEL))),
     WORKER: frozenset(map(int, (Kind.COMMAND, Kind.REPLY, Kind.NOTE, Kind.ASK, Kind.BYE))),
 }
 """What each role may send."""
@@ -65,10 +70,14 @@ class BrokerCore:
         """What workers have finished freeing, for ``catch_up``."""
         self._syncs: list[tuple[int, Header]] = []
         """Envelopes with the flag SYNC, for ``catch_up``."""
+        self.duplicates = 0
+        """Envelopes that came twice."""
+        self._newest: dict[int, int] = {}
+        """The last sequence number of each live party."""
         self._sequence = 0
         self._kinds: dict[int, Callable[[int, Input, list[Delivery]], None]] = {
             Kind.REPLY: self._reply, Kind.NOTE: self._nothing, Kind.SYNC: self._sync, Kind.ASK: self._ask,
-            Kind.MARK: self._mark, Kind.BYE: self._bye,
+            Kind.MARK: self._mark, Kind.BYE: self._bye, Kind.CANCEL: self._cancel,
         }  # fmt: skip
 
     # ------------------------------------------------------------ parties
@@ -88,24 +97,36 @@ class BrokerCore:
         }  # fmt: skip
         return party, [self._told(party.number, Kind.WELCOME, welcome), *others]
 
-    def lose(self, number: int, why: str) -> list[Delivery]:
-        """A party is gone: drop what was for it and of it, and tell the others."""
+    def lose(self, number: int, why: str, code: int | None = None) -> list[Delivery]:
+        """A party is gone: drop what was for it and of it, and tell the others.
+
+        ``code`` is how its process ended, as in ``subprocess``, where that is known.
+        """
         party = self.roster.remove(number, why)
         if party is None:
             return []
+        self._newest.pop(number, None)
         out: list[Delivery] = []
+        undone: dict[int, int] = {}
         frees = self.rows.drop_holder(number)
         if party.role == WORKER:
             self.rows.drop_owner(number)
-            self.settling.lose_worker(number)
+            undone = self.settling.lose_worker(number)
             self._free(frees, next(iter(self.settling.sessions), number), out)
         else:
             session = self.settling.lose_client(number)
             self._free(frees, number, out)
             self.settling.forget_if_over(session)
-        out += self._to_all({"lost": number, "name": party.name, "role": party.role, "why": why})
+        out += self._to_all({"lost": number, "name": party.name, "role": party.role, "why": why, "code": code})
+        for root, envelopes in undone.items():
+            self._tell_undone(root, number, envelopes, out)
         self._pump(out)
         return out
+
+    def stall(self, number: int, why: str) -> list[Delivery]:
+        """A worker that has work does not go on, or (without a reason) goes on again: tell the clients."""
+        news = {"worker": number, "stalled": why}
+        return [self._told(client, Kind.ROSTER, news) for client, p in self.roster.live.items() if p.role == CLIENT]
 
     def _to_all(self, news: dict[str, Any], but: int = 0) -> list[Delivery]:
         return [self._told(number, Kind.ROSTER, news) for number in self.roster.live if number != but]
@@ -154,6 +175,12 @@ class BrokerCore:
         party = self.roster.live.get(source)
         if party is None or header.epoch != self.epoch:
             return []
+        sequence = header.sequence
+        if sequence:  # a party's first and last words have none
+            if sequence <= self._newest.get(source, 0):
+                self.duplicates += 1
+                return []
+            self._newest[source] = sequence
         item = Input(header, frame, end, buffers)
         role, settling = party.role, self.settling
         if (
@@ -239,6 +266,7 @@ class BrokerCore:
         header = item.header
         worker = header.destination
         if worker not in self.settling.turns:
+            self._tell_undone(header.root, worker, 1, out)
             return frees
         mine: Sequence[Free] = ()
         if frees:
@@ -247,9 +275,15 @@ class BrokerCore:
                 mine = ()
             else:
                 frees = [free for free in frees if worker_of(free[0]) != worker]
-        self._route(worker, Turn(header.root, tuple(mine)))
+        units = 1 + header.value_bytes // UNIT_BYTES
+        self._route(worker, Turn(header.root, tuple(mine), True, units))
         self._deliver(source, item, out, "sent" if source == header.root else "pushed", mine)
         return frees
+
+    def _tell_undone(self, root: int, worker: int, undone: int, out: list[Delivery]) -> None:
+        """Envelopes with commands of this client will never be done: their worker is gone, and it was told of that."""
+        if root in self.roster.live:
+            out.append(self._told(root, Kind.ROSTER, {"worker": worker, "undone": undone}))
 
     def _reply(self, source: int, item: Input, out: list[Delivery]) -> None:
         to = item.header.destination
@@ -286,7 +320,7 @@ class BrokerCore:
                 header = Header(
                     Kind.FREE, epoch=self.epoch, destination=owner, sequence=self._next(), root=root, refs=triples(part)
                 )
-                self._route(owner, Turn(root, part))
+                self._route(owner, Turn(root, part, commands=False))
                 out.append(Delivery(owner, encode(header), ()))
 
     # ------------------------------------------------------------ settling
@@ -295,6 +329,9 @@ class BrokerCore:
         frees = self.settling.finish(worker).frees
         if frees:
             self._freed += frees
+        line = self.settling.lines[worker]
+        if line.marks:
+            self._answer_line(line, out)
         session = self.settling.sessions.get(root)
         if session and session.marks:
             self._answer_marks(session, out)
@@ -316,12 +353,30 @@ class BrokerCore:
         out.append(self._told(source, Kind.SYNCED, None, item.header.sequence))
 
     def _mark(self, source: int, item: Input, out: list[Delivery]) -> None:
+        worker, sequence = item.header.destination, item.header.sequence
+        line = self.settling.lines.get(worker)
+        if line is not None:
+            line.marks.append((line.routed - MARK_LOW, source, sequence))
+            self._answer_line(line, out)
+            return
+        if worker:  # it is gone: nothing of it is under way
+            out.append(self._told(source, Kind.MARKED, None, sequence))
+            return
         session = self.settling.sessions[source]
-        session.marks.append(item.header.sequence)
+        session.marks.append(sequence)
         self._answer_marks(session, out)
 
+    def _answer_line(self, line: Line, out: list[Delivery]) -> None:
+        for number, sequence in line.answered():
+            if number in self.roster.live:
+                out.append(self._told(number, Kind.MARKED, None, sequence))
+
+    def _cancel(self, source: int, item: Input, out: list[Delivery]) -> None:
+        self.settling.cancel(source, bodies.loads_as(int, item.frame[item.end :]))
+        self._pump(out)
+
     def _answer_marks(self, session: Session, out: list[Delivery]) -> None:
-        if session.count <= MARK_LOW:
+        if session.count <= MARK_LOW_ALL:
             out += [self._told(session.number, Kind.MARKED, None, mark) for mark in session.marks]
             session.marks.clear()
 

@@ -1,4 +1,4 @@
-"""Whose process is gone: exits are noticed through pidfds, or, where there are none, by asking now and then.
+"""Whose process is gone or stopped: exits are noticed through pidfds, or, where there are none, by asking now and then.
 
 A supervisor knows how its worker ended; its word is awaited for GRACE_S after the process is gone.
 """
@@ -10,6 +10,7 @@ import os
 import select
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 GRACE_S = 0.05
 
@@ -21,6 +22,8 @@ class Exits:
         self._watch = select.epoll() if hasattr(select, "epoll") and hasattr(os, "pidfd_open") else None
         self._pidfds: dict[int, int] = {}
         self._pids: dict[int, int] = {}
+        self.stopped: set[int] = set()
+        """Parties that were told to be stopped."""
         self.suspects: dict[int, float] = {}
         """Parties that are as good as gone, and when that is final."""
 
@@ -30,8 +33,8 @@ class Exits:
 
     def watch(self, number: int, pid: int) -> None:
         """Watch a party's process on this machine."""
+        self._pids[number] = pid
         if self._watch is None:
-            self._pids[number] = pid
             return
         try:
             fd = os.pidfd_open(pid)
@@ -44,6 +47,7 @@ class Exits:
     def forget(self, number: int) -> None:
         """A party is lost, or has left."""
         self.suspects.pop(number, None)
+        self.stopped.discard(number)
         self._pids.pop(number, None)
         for fd in [fd for fd, watched in self._pidfds.items() if watched == number]:
             del self._pidfds[fd]
@@ -64,7 +68,7 @@ class Exits:
 
     def due(self) -> list[int]:
         """The parties that are gone for sure now."""
-        for number, pid in self._pids.items():
+        for number, pid in self._pids.items() if self._watch is None else ():
             with contextlib.suppress(PermissionError):
                 try:
                     os.kill(pid, 0)
@@ -72,6 +76,19 @@ class Exits:
                     self.suspect(number, 0.0)
         now = time.monotonic()
         return [n for n, at in self.suspects.items() if at <= now]
+
+    def stops(self, busy: Iterable[int]) -> list[tuple[int, bool]]:
+        """(party, whether it is stopped) of those whose process was stopped, or went on, since the last look.
+
+        Looks at those that have work, and at those that were stopped.
+        """
+        changed = []
+        for number in {*busy, *self.stopped}:
+            stopped = _is_stopped(self._pids.get(number))
+            if stopped != (number in self.stopped):
+                changed.append((number, stopped))
+                (self.stopped.add if stopped else self.stopped.discard)(number)
+        return changed
 
     def next_ms(self) -> int | None:
         """Milliseconds until ``due`` may have something; None when nothing is to be expected without a signal."""
@@ -86,3 +103,12 @@ class Exits:
         self._pidfds.clear()
         if self._watch is not None:
             self._watch.close()
+
+
+def _is_stopped(pid: int | None) -> bool:
+    """Whether a process is stopped by a signal or a debugger; False where that cannot be known."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] in ("T", "t")

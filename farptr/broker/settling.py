@@ -10,12 +10,14 @@ Laws
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import Any, NamedTuple
 
 from farptr.protocol.header import Flag, Header, Kind
 
-_ASK, _FENCE, _ALL = int(Kind.ASK), Flag.FENCE, Flag.ALL
+_ASK, _CANCEL, _FENCE, _ALL = int(Kind.ASK), int(Kind.CANCEL), Flag.FENCE, Flag.ALL
+
+_AT_ONCE = frozenset({_ASK, _CANCEL})
 
 Free = tuple[int, int]
 """(name, exports) of an object that nobody holds any more."""
@@ -37,6 +39,29 @@ class Turn(NamedTuple):
 
     root: int
     frees: tuple[Free, ...] = ()
+    commands: bool = True
+    """Not only something to free."""
+    units: int = 1
+    """What it weighs in its worker's queue, see ``units_of``."""
+
+
+class Line:
+    """How far a worker is with what was routed to it, in units."""
+
+    __slots__ = ("done", "marks", "routed")
+
+    def __init__(self) -> None:
+        self.routed = 0
+        self.done = 0
+        self.marks: deque[tuple[int, int, int]] = deque()
+        """(units that must be done, session, sequence) of the marks that wait for that; the units grow."""
+
+    def answered(self) -> list[tuple[int, int]]:
+        """(session, sequence) of the marks that need not wait any more; they are taken away."""
+        found = []
+        while self.marks and self.marks[0][0] <= self.done:
+            found.append(self.marks.popleft()[1:])
+        return found
 
 
 class Session:
@@ -54,6 +79,7 @@ class Session:
         self.input: deque[Input] = deque()
         """What waits, in order; everything that arrives goes behind it."""
         self.marks: list[int] = []
+        """Marks that wait for the session as a whole."""
 
 
 class Settling:
@@ -63,6 +89,8 @@ class Settling:
         self.sessions: dict[int, Session] = {}
         self.turns: dict[int, deque[Turn]] = {}
         """For each live worker, what it has not finished, in the order in which it was routed."""
+        self.lines: dict[int, Line] = {}
+        """For each live worker."""
         self.total = 0
         """Sum of all sessions' counts."""
         self.waiting: dict[int, None] = {}
@@ -79,11 +107,15 @@ class Settling:
     def begin_worker(self, number: int) -> None:
         """A worker has registered."""
         self.turns[number] = deque()
+        self.lines[number] = Line()
 
-    def lose_worker(self, worker: int) -> None:
-        """What was under way to a worker that is gone will never be done."""
-        for turn in self.turns.pop(worker):
+    def lose_worker(self, worker: int) -> Counter[int]:
+        """What was under way to a worker that is gone will never be done: how many envelopes with commands, by root."""
+        turns = self.turns.pop(worker)
+        del self.lines[worker]
+        for turn in turns:
             self._count_down(turn.root)
+        return Counter(turn.root for turn in turns if turn.commands)
 
     def lose_client(self, number: int) -> Session:
         """A client is gone: nothing of it waits any more; ``forget_if_over`` comes next."""
@@ -104,12 +136,14 @@ class Settling:
     def route(self, worker: int, turn: Turn) -> None:
         """An envelope goes to a worker."""
         self.turns[worker].append(turn)
+        self.lines[worker].routed += turn.units
         self.sessions[turn.root].count += 1
         self.total += 1
 
     def finish(self, worker: int) -> Turn:
         """A worker has finished its oldest turn."""
         turn = self.turns[worker].popleft()
+        self.lines[worker].done += turn.units
         self._count_down(turn.root)
         return turn
 
@@ -126,8 +160,8 @@ class Settling:
     def waits(self, number: int, item: Input) -> bool:
         """Whether an envelope that a client just sent has to wait; then it stands in its input."""
         session, header = self.sessions[number], item.header
-        if header.kind == _ASK and not header.flags & _FENCE:
-            return False  # a client asks about progress while what it waits for stands here
+        if header.kind in _AT_ONCE and not header.flags & _FENCE:
+            return False  # a client asks about progress, or gives up, while what it waits for stands here
         if session.input or self._must_wait(session, header):
             self.waiting[number] = None
             session.input.append(item)
@@ -138,6 +172,20 @@ class Settling:
         """Something that stands before all that waits."""
         self.sessions[number].input.appendleft(item)
         self.waiting[number] = None
+
+    def cancel(self, number: int, sequence: int) -> None:
+        """A client gave up what waits in its input with a FENCE: only what it releases, and its order, are kept."""
+        session = self.sessions[number]
+        at = next((i for i, item in enumerate(session.input) if item.header.sequence == sequence), -1)
+        header = session.input[at].header if at >= 0 else None
+        if header is None or not header.flags & _FENCE or header.creates or header.refs:
+            return
+        # What stands behind it was issued in the belief that the fence stands: it goes on waiting for this session.
+        last = at == len(session.input) - 1
+        note = Header(Kind.NOTE, 0 if last else _FENCE, sequence=sequence, root=number, releases=header.releases)
+        session.input[at] = Input(note, b"", 0, ())
+        if at == 0 and number in self.barrier:
+            self.barrier.remove(number)
 
     def _must_wait(self, session: Session, header: Header) -> bool:
         if self.barrier and self.barrier[0] != session.number:

@@ -117,7 +117,7 @@ class Broker:
 
     def loop(self) -> None:
         """Serve for ever; _Stop or EOFError end it."""
-        recv, numbers, suspects = self._router.recv, self._numbers, self._exits.suspects
+        recv, numbers, suspects, stopped = self._router.recv, self._numbers, self._exits.suspects, self._exits.stopped
         self._set_alarm()
         while True:
             try:
@@ -130,6 +130,8 @@ class Broker:
                 self._envelope(number)
                 if suspects:  # envelopes may come without a pause
                     self._lose_suspects()
+                if stopped and number in stopped:
+                    self._look_around()
             elif route == WAKER:
                 recv()
                 self._look_around()
@@ -144,6 +146,9 @@ class Broker:
         live = self.core.roster.live
         self._exits.notice({n for n, p in live.items() if p.role == "worker"} if self._control is not None else ())
         self._lose_suspects()
+        busy = [number for number, turns in self.core.settling.turns.items() if turns]
+        for number, stopped in self._exits.stops(busy):
+            self._deliver(self.core.stall(number, "its process is stopped" if stopped else ""))
 
     def _lose_suspects(self) -> None:
         for number in self._exits.due():
@@ -244,13 +249,13 @@ class Broker:
             self._refuse(route, error)
         self._lose(number, f"it broke the protocol: {error.message}")
 
-    def _lose(self, number: int, why: str) -> None:
+    def _lose(self, number: int, why: str, code: int | None = None) -> None:
         party = self.core.roster.live.get(number)
         if party is None:
             self._exits.forget(number)
             return
         log.info("%s %s (%d) is gone: %s", party.role, party.name, number, why)
-        deliveries = self.core.lose(number, why)
+        deliveries = self.core.lose(number, why, code)
         self._forget(number)
         self._deliver(deliveries)
 
@@ -299,7 +304,7 @@ class Broker:
     def _exited(self, name: str, code: int) -> None:
         party = self.core.roster.worker(name)
         if party is not None:
-            self._lose(party.number, ending(code))
+            self._lose(party.number, ending(code), code)
 
 
 def ending(code: int) -> str:

@@ -18,8 +18,9 @@ ROUTE = b"waker"
 """Its routing id. Taken before anybody else can connect, and a ROUTER refuses a second one."""
 _ADDRESS = "inproc://waker"
 _JOIN_S = 1.0
-LOOK_MS = 1000
-"""The broker looks around this often in any case: a signal that comes just before it sleeps does not end the sleep."""
+LOOK_MS = 250
+"""The broker looks around this often in any case: for stopped processes, and because a signal that comes just before it
+sleeps does not end the sleep."""
 
 
 class Waker:

@@ -7,15 +7,18 @@ import click
 from farptr.cli.manual import Manual
 from farptr.cli.names import complete_worker, run_option
 from farptr.cli.output import hint_next, json_option, option_for, print_json
-from farptr.cli.wanted import from_arguments, load_option
+from farptr.cli.wanted import from_arguments, functions_of, functions_options, load_option
 
 
 @click.command(cls=Manual)
 @click.argument("names", nargs=-1, required=True, metavar="NAME[=FILE]...")
 @load_option("[NAME=]FILE", "Arrays of its own: an .npz or .npy file. Can be given again.")
+@functions_options
 @run_option()
 @json_option
-def add(names: tuple[str, ...], load: tuple[str, ...], run: str, json: bool) -> None:
+def add(
+    names: tuple[str, ...], load: tuple[str, ...], functions: bool, functions_private: bool, run: str, json: bool
+) -> None:
     """Add workers to a run that is up.
 
     One after the other; returns when all have registered. If one cannot start, those before it stay.
@@ -39,7 +42,8 @@ def add(names: tuple[str, ...], load: tuple[str, ...], run: str, json: bool) -> 
     for name in wanted:
         if name in info.workers:  # before the first one starts
             raise BadName(f"a worker called {name!r} is already here", hint="take another name")
-    added = [{"name": name, "pid": ask.add(info.directory, name, file)} for name, file in wanted.items()]
+    allowed = functions_of(functions, functions_private)
+    added = [{"name": name, "pid": ask.add(info.directory, name, file, allowed)} for name, file in wanted.items()]
     if json:
         print_json({"run": run, "workers": added})
         return

@@ -13,6 +13,7 @@ from farptr.cli.interrupts import noted
 from farptr.cli.manual import Manual
 from farptr.cli.names import RUN_VARIABLE, complete_file, complete_run, run_option
 from farptr.cli.output import INTERRUPTED, hint_next, option_for
+from farptr.cli.wanted import functions_of, functions_options
 
 if TYPE_CHECKING:
     from farptr.launch.rundir import RunInfo
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     help="A run's name, or its address (ipc://…).",
 )
 @click.option("--load", metavar="FILE", shell_complete=complete_file, help="Arrays of its own: an .npz or .npy file.")
-def worker(name: str, address: str, load: str | None) -> int:
+@functions_options
+def worker(name: str, address: str, load: str | None, functions: bool, functions_private: bool) -> int:
     """Be a worker of a run, in the foreground.
 
     Goes on until the run ends, or Ctrl-C.
@@ -49,7 +51,8 @@ def worker(name: str, address: str, load: str | None) -> int:
     check_name(name)
     _log_to_stderr()
     with noted() as signals:
-        serve(name, address if "://" in address else find(address).address, load=load)
+        allowed = functions_of(functions, functions_private)
+        serve(name, address if "://" in address else find(address).address, load=load, functions=allowed)
     return _ended(f"worker {name}", signals)
 
 

@@ -10,6 +10,7 @@ from farptr.cli.interrupts import ignored
 from farptr.cli.manual import Manual
 from farptr.cli.names import complete_log, complete_worker, run_option
 from farptr.cli.output import INTERRUPTED, console, hint_next, json_option, option_for, print_json
+from farptr.cli.wanted import functions_of, functions_options
 
 if TYPE_CHECKING:
     from farptr.client.look import Holder
@@ -22,9 +23,18 @@ if TYPE_CHECKING:
 @click.argument("names", nargs=-1, metavar="[NAME[=FILE]]...")
 @click.option("-n", "count", type=click.IntRange(min=1), metavar="N", help="N workers called w1, w2, … as well.")
 @click.option("-d", "--detach", is_flag=True, help="Return when all are up; the run goes on.")
+@functions_options
 @run_option()
 @json_option
-def up(names: tuple[str, ...], count: int | None, detach: bool, run: str, json: bool) -> int:
+def up(
+    names: tuple[str, ...],
+    count: int | None,
+    detach: bool,
+    functions: bool,
+    functions_private: bool,
+    run: str,
+    json: bool,
+) -> int:
     """Start a broker and one process for each worker.
 
     NAME=FILE gives a worker data of its own: the arrays of an .npz or .npy file. Returns (with -d) or shows the logs
@@ -44,7 +54,8 @@ def up(names: tuple[str, ...], count: int | None, detach: bool, run: str, json: 
 
     if json and not detach:
         raise click.UsageError("--json goes with -d: what follows in the foreground are logs")
-    running = start(_workers(names, count), name=run, detached=detach)
+    allowed = functions_of(functions, functions_private)
+    running = start(_workers(names, count), name=run, detached=detach, functions=allowed)
     _show_started(running.info, detach=detach, as_json=json)
     return 0 if detach else _attend(running)
 

@@ -31,6 +31,23 @@ def load_option(metavar: str, text: str) -> Callable[[Function], Function]:
     return click.option("--load", "load", multiple=True, metavar=metavar, shell_complete=complete_file, help=text)
 
 
+def functions_options(function: Function) -> Function:
+    """``--functions`` and ``--functions-private``, for a command that starts workers."""
+    for option in (
+        click.option("--functions-private", is_flag=True, help="The same, also where a worker loads data of its own."),
+        click.option("--functions", is_flag=True, help="Run cells of notebooks: %%on julie."),
+    ):
+        function = option(function)
+    return function
+
+
+def functions_of(on: bool, private: bool) -> str:
+    """What these options asked for, in the words of ``farptr.protocol.functions``."""
+    from farptr.protocol.functions import OFF, ON, PRIVATE
+
+    return PRIVATE if private else ON if on else OFF
+
+
 def from_options(workers: str | None, count: int | None, loads: Iterable[str]) -> dict[str, str | None]:
     """What ``workers_options`` asked for; empty when that is nothing. Files are absolute."""
     from farptr.protocol.names import numbered

@@ -7,9 +7,20 @@ Laws
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from farptr.client.graph import Node, Path
+from farptr.client.order import Outstanding
+
+
+class Fence(NamedTuple):
+    """A question that holds what comes after it."""
+
+    sequence: int
+    """Of its envelope."""
+    before: Outstanding
+    """What it let the session forget."""
 
 
 class Waiting(NamedTuple):
@@ -18,6 +29,8 @@ class Waiting(NamedTuple):
     path: Path | None
     """The workers that it visits; empty for a question to the broker, None when they are not known."""
     node: Node | None
+    fence: Fence | None = None
+    """What stands at the broker for it, until everything before it is done."""
 
 
 class Answer(NamedTuple):
@@ -45,10 +58,18 @@ class Answers:
         """For whoever asked to take."""
         self._waiting: dict[int, Waiting] = {}
 
-    def expect(self, key: int, path: Path | None, node: Node | None = None) -> int:
+    def expect(self, key: int, path: Path | None, node: Node | None = None, fence: Fence | None = None) -> int:
         """Somebody will wait for this; the key."""
-        self._waiting[key] = Waiting(path, node)
+        self._waiting[key] = Waiting(path, node, fence)
         return key
+
+    def needs(self, key: int, workers: Iterable[int]) -> int:
+        """One of these workers that may be needed for the answer; 0 for none."""
+        waiting = self._waiting.get(key)
+        if waiting is None:
+            return 0
+        everybody = waiting.path is None or waiting.fence is not None
+        return next((w for w in workers if everybody or w in (waiting.path or ())), 0)
 
     def waiting(self, key: int) -> Waiting | None:
         """The question, if somebody still waits for it."""
@@ -65,10 +86,10 @@ class Answers:
             if waiting.path is None or worker in waiting.path:
                 self.give(key, Lost(worker))
 
-    def give_up(self, key: int) -> Answer | Lost | None:
-        """Nobody waits for this any more; the answer, if it has come."""
-        self._waiting.pop(key, None)
-        return self.come.pop(key, None)
+    def give_up(self, key: int) -> tuple[Answer | Lost | None, Fence | None]:
+        """Nobody waits for this any more: the answer, if it has come, and the fence, if it stands."""
+        waiting = self._waiting.pop(key, None)
+        return self.come.pop(key, None), waiting.fence if waiting else None
 
     def check(self) -> None:
         """Assert the laws that one look can see."""

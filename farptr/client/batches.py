@@ -17,12 +17,14 @@ from farptr.protocol.header import MAX_TRIPLES, Flag, Header, Kind, Triples, one
 BATCH_COMMANDS = 256
 BATCH_BYTES = 1 << 20
 MANY_CREATES = MAX_TRIPLES // 4
+UNIT_BYTES = 1 << 16
+"""An envelope counts as one unit, and as one more for each of these that it carries."""
 
 
 class Batch:
     """Commands for one worker."""
 
-    __slots__ = ("buffers", "commands", "creates", "flags", "refs", "value_bytes", "weight", "worker")
+    __slots__ = ("buffers", "commands", "creates", "flags", "refs", "sequence", "value_bytes", "weight", "worker")
 
     def __init__(self, worker: int, flags: int = 0) -> None:
         self.worker = worker
@@ -31,6 +33,8 @@ class Batch:
         self.buffers: list[Any] = []
         self.creates: list[int] = []
         self.refs: list[int] = []
+        self.sequence = 0
+        """Of its envelope, once it has left."""
         self.value_bytes = 0
         """Bytes of data in it, for the account."""
         self.weight = 0
@@ -53,6 +57,8 @@ class Batches:
     def __init__(self, number: int, epoch: int) -> None:
         self._number, self._epoch = number, epoch
         self._open: dict[int, Batch] = {}
+        self.units: dict[int, int] = {}
+        """What has left for each worker, in units, since that was last looked at: see UNIT_BYTES."""
         self._sequence = 0
         self.ready: list[Envelope] = []
         """For the shell to send, in order."""
@@ -120,6 +126,9 @@ class Batches:
             creates = creates[MANY_CREATES:]
         body = bodies.dumps(tuple(batch.commands))
         self._sequence += 1
+        batch.sequence = self._sequence
+        units = self.units
+        units[batch.worker] = units.get(batch.worker, 0) + 1 + batch.value_bytes // UNIT_BYTES
         self.ready.append(Envelope(Header(
             Kind.COMMAND, batch.flags | flags, 0, self._epoch, self._number, batch.worker, self._number,
             len(batch.buffers), self._sequence, 0, batch.value_bytes, len(body),

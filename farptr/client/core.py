@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from farptr.client.answers import Answer, Answers
+from farptr.client.answers import Answer, Answers, Fence
 from farptr.client.batches import BATCH_COMMANDS, Batches
 from farptr.client.graph import UNKNOWN, Known, Node, Path, depth_of, leads_through, named, path_of, result_of
 from farptr.client.operands import common_path, weight, wired
@@ -29,6 +29,7 @@ from farptr.protocol import operations, values
 from farptr.protocol.commands import ASK as C_ASK
 from farptr.protocol.commands import (
     CALL,
+    CELL,
     CLEAR,
     FAILED,
     FORGET,
@@ -51,7 +52,7 @@ from farptr.protocol.commands import (
     Envelope,
 )  # fmt: skip
 from farptr.protocol.commands import MOVE as C_MOVE
-from farptr.protocol.errors import HopLimit, InvalidRemoteGet, ProtocolError, Report
+from farptr.protocol.errors import HopLimit, InvalidRemoteGet, ProtocolError, Report, WorkerUnresponsive
 from farptr.protocol.header import HOP_LIMIT, Flag, Kind, names_of
 from farptr.protocol.ids import IdBlock, id_of, make_name
 
@@ -66,6 +67,8 @@ class SessionCore:
         """Party numbers to names, dead ones too."""
         self.commands = 0
         """Number of the newest command."""
+        self._newest: dict[int, int] = {}
+        """The last sequence number of each worker's replies."""
         self.on_news: Callable[[dict[str, Any]], None] | None = None
         self.parties = Parties(self.names)
         self.places = Places(self.ids)
@@ -203,6 +206,12 @@ class SessionCore:
         self.places.given_up += 1
         return self._question((0, FORGET, text), worker, (worker,), None)
 
+    def cell(self, worker: int, source: str) -> int:
+        """Have a worker run Python source; the number to wait for."""
+        self.batches.flush_others(worker)  # it may end the life of anything
+        self.places.given_up += 1
+        return self._question((0, CELL, source), worker, (worker,), None)
+
     def tag(self, node: Node, tags: tuple[str, ...], description: str | None) -> None:
         """Add tags to an object at its first hop; replace its description unless it is None."""
         path = (node.worker,)
@@ -213,10 +222,16 @@ class SessionCore:
 
     def _question(self, command: Any, worker: int, path: Path | None, node: Node | None, flags: int = 0) -> int:
         batch = self.out.open(worker, path, flags=flags, operands=() if node is None else (node,))
-        number = self.answers.expect(self._next(), path, node)
+        number = self._next()
         self.out.issue(batch, (number, *command[1:]), path)
         self.out.flush()
-        return number
+        fence = Fence(batch.sequence, self.out.before) if batch.flags & Flag.FENCE else None
+        return self.answers.expect(number, path, node, fence)
+
+    def unresponsive(self, key: int) -> WorkerUnresponsive | None:
+        """The error for who waits for an answer that needs a worker which is stopped."""
+        worker = self.answers.needs(key, self.parties.stalled)
+        return self.parties.unresponsive(worker) if worker else None
 
     def move(self, node: Node, worker: int, owned: bool) -> Node:
         """Push an object to another worker; its new node. The old one leads there from now on."""
@@ -264,7 +279,10 @@ class SessionCore:
                 target.lead_to(node)
         number = self._next()
         self.reports.watch(number, node)
-        self.out.issue(batch, (number, PULL_HERE, node.name, copy), path, kind=PULL)
+        # What is shared stays where a stub was believed, so the chain may be shorter than it is believed to be; what is
+        # pulled instead of what was meant must not become a stub that nobody here knows of.
+        meant = 0 if target is UNKNOWN else target.name
+        self.out.issue(batch, (number, PULL_HERE, node.name, copy, meant), path, kind=PULL)
 
     def keep(self, node: Node, on: bool) -> None:
         """Let an object stay without references, or no longer."""
@@ -272,8 +290,6 @@ class SessionCore:
         batch = self.out.open(node.worker, path, operands=(node,))
         self.batches.flush_others(node.worker)  # it may end the life of what this points at
         self.places.given_up += 1
-        if not on:
-            node.foreign = False
         self.out.issue(batch, (self._next(), KEEP, node.name, int(on)), path)
 
     def clear(self, worker: int) -> None:
@@ -299,6 +315,10 @@ class SessionCore:
         """Take in one envelope; what it says appears in ``answers`` and ``reports``."""
         header, body, buffers = envelope
         if header.kind == Kind.REPLY:
+            if header.sequence:
+                if header.sequence <= self._newest.get(header.source, 0):
+                    return  # it came twice
+                self._newest[header.source] = header.sequence
             arrived = dict(names_of(header.refs))
             for reply in bodies.loads_as(tuple, body):
                 self._reply(header.source, reply, buffers, arrived)
@@ -357,18 +377,27 @@ class SessionCore:
 
     def _news(self, news: dict[str, Any]) -> None:
         if "joined" in news:
-            number, name, _role, *_ = news["joined"]
+            number, name, role, *_ = news["joined"]
             self.names[number] = name
+            if role == "worker":
+                self.parties.joined(number, name)
         if news.get("role") == "worker":
             number = news["lost"]
-            self.parties.lost[number] = str(news["why"])
+            self.parties.lose(number, news)
             self.answers.lose(number)
+            self.out.lose(number)
+        if "stalled" in news:
+            self.parties.stall(news["worker"], news["stalled"])
+        if "undone" in news:
+            self.parties.note_undone(news["worker"], news["undone"])
         if self.on_news:
             self.on_news(news)
 
     def give_up(self, key: int) -> None:
         """Nobody waits for this answer any more; what it brings is released when it comes."""
-        answer = self.answers.give_up(key)
+        answer, fence = self.answers.give_up(key)
+        if fence is not None:
+            self.out.cancel(fence)
         if isinstance(answer, Answer):
             for node in answer.value if answer.status == FOUND else [answer.value]:
                 if isinstance(node, Node):

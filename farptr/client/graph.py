@@ -3,8 +3,9 @@
 Laws
     A node stands for one object name. ``target`` is None for data, the node pointed at, or UNKNOWN.
     A node past the first hop may be *anonymous*: its worker is known, its id was chosen there (name 0).
-    What is believed may be longer than what is so (an operation failed half-way), never shorter, as long as one
-    client changes places: a path is what ordering needs, and a longer one only makes it more careful.
+    What is believed may be longer than what is so (an operation failed half-way; what others found stayed), never
+    shorter: only its maker leaves a stub for an object. A path is what ordering needs, and a longer one only makes it
+    more careful.
     An id stands for one object in a store: its generations lead to the same place, whichever of them is told so.
 """
 

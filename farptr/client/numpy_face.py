@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 _NOTHING: Mapping[str, Any] = {}
 
 
-def _pointers(values: Any) -> Iterator[NumpyFace]:
+def pointers_among(values: Any) -> Iterator[NumpyFace]:
     """Every pointer among arguments, in lists and tuples too."""
     for value in values:
         if isinstance(value, NumpyFace):
             yield value
         elif type(value) in (list, tuple):
-            yield from _pointers(value)
+            yield from pointers_among(value)
         elif type(value) is slice:
-            yield from _pointers((value.start, value.stop, value.step))
+            yield from pointers_among((value.start, value.stop, value.step))
 
 
 class NumpyFace:
@@ -61,9 +61,12 @@ class NumpyFace:
         return call(operation, inputs, kwargs, results if method == "__call__" else 1, out=out)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if next(_pointers((*args, *kwargs.values())), None) is None:
+        if next(pointers_among((*args, *kwargs.values())), None) is None:
             kwargs = {**kwargs, "like": self}  # NumPy takes ``like=`` away from np.zeros and its kind before it asks
-        return numpy_function(function, args, dict(kwargs))
+        return numpy_function(function, args, dict(kwargs), self._run)
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
+        return call(*args, **kwargs)
 
 
 def call(
@@ -79,7 +82,7 @@ def call(
     if out:
         change(operation, args, {**kwargs, "out": out[0] if len(out) == 1 else tuple(out)}, targets=out)
         return out[0] if len(out) == 1 else tuple(out)
-    operands = [*_pointers(args), *(_pointers(kwargs.values()) if kwargs else ())]
+    operands = [*pointers_among(args), *(pointers_among(kwargs.values()) if kwargs else ())]
     session = operands[0]._session
     with session.command() as core:
         nodes = core.call(operation, args, kwargs, _nodes(session, operands), count, _node_of)
@@ -92,7 +95,7 @@ def change(
     operation: str, args: Sequence[Any], kwargs: Mapping[str, Any] = _NOTHING, *, targets: Sequence[Any] = ()
 ) -> None:
     """Run an in-place operation on the first pointer."""
-    operands = [*targets, *_pointers(args)]
+    operands = [*targets, *pointers_among(args)]
     session = operands[0]._session
     with session.command() as core:
         core.call(operation, args, kwargs, _nodes(session, operands), None, _node_of)
@@ -252,8 +255,11 @@ def _function_names() -> dict[Any, str]:
     return _names
 
 
-def numpy_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-    """Run ``function(*args, **kwargs)`` of NumPy where its pointers' data is; raises UnsupportedOperation."""
+def numpy_function(function: Any, args: Any, kwargs: dict[str, Any], run: Callable[..., Any] = call) -> Any:
+    """Run ``function(*args, **kwargs)`` of NumPy where its pointers' data is; raises UnsupportedOperation.
+
+    ``run`` is what carries it out: ``call``, or its like for several workers.
+    """
     path = _function_names().get(function)
     if path is None:
         name = f"{getattr(function, '__module__', 'numpy')}.{getattr(function, '__name__', function)}"
@@ -263,7 +269,7 @@ def numpy_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     out = _out(kwargs)
     count = _count(path, args, kwargs)
     as_tuple = path in table.TUPLES or (path == "where" and len(args) == 1)
-    result = call(f"np:{path}", args, kwargs, count, out=out, as_tuple=as_tuple)
+    result = run(f"np:{path}", args, kwargs, count, out=out, as_tuple=as_tuple)
     return bool(result) if path in table.VALUES else result
 
 

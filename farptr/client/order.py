@@ -37,10 +37,19 @@ class Outstanding:
             return True
         return any(not _may_pass(path, kind, places, q, k, moved) for (q, k), (moved, _) in self._queries.items())
 
-    def clear(self) -> None:
-        """A FENCE stands behind everything so far."""
-        self._queries.clear()
-        self._unknown = False
+    def clear(self) -> Outstanding:
+        """A FENCE stands behind everything so far; what that was, for ``restore``."""
+        before = Outstanding()
+        before._queries, self._queries = self._queries, {}
+        before._unknown, self._unknown = self._unknown, False
+        return before
+
+    def restore(self, before: Outstanding) -> None:
+        """The FENCE was taken back."""
+        self._unknown |= before._unknown
+        for key, (moved, newest) in before._queries.items():
+            known, newer = self._queries.get(key, (set(), 0))
+            self._queries[key] = (known | moved, max(newest, newer))
 
     def record(self, path: Path | None, kind: int, moved_to: int, number: int) -> None:
         """A command was issued; single hops need no record."""

@@ -3,7 +3,9 @@
 Laws
     1. Commands leave in an order that no other path can overtake (``order``), batched per worker (``batches``).
     2. What depends on something in doubt (``places``) leaves behind a fence.
-    3. With MARKS marks unanswered, the caller waits before it issues more (``congested``).
+    3. With MARKS marks for a worker unanswered, who issues more for it waits (``full``); others do not. What comes to
+       a worker by way of others is bounded by marks for the whole session.
+    4. A fence that was given up stands no more, and the session remembers again what it let it forget (``cancel``).
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from farptr.client.answers import Answers
+from farptr.client.answers import Answers, Fence
 from farptr.client.batches import Batch, Batches
 from farptr.client.graph import Node, Path
 from farptr.client.order import OTHER, Outstanding
@@ -22,8 +24,12 @@ from farptr.protocol.header import Flag, Kind
 from farptr.protocol.ids import IdBlock
 
 MARK_EVERY = 128
-"""Command envelopes between two marks."""
+"""Units (``batches``) for one worker between two marks."""
+MARK_EVERY_ALL = 2048
+"""Units for all workers between two marks for the whole session."""
 MARKS = 2
+ALL = 0
+"""Stands for the session as a whole among the workers' numbers."""
 
 
 class Outgoing:
@@ -37,8 +43,13 @@ class Outgoing:
         """Key of the question for more ids, while it is not answered."""
         self._batches, self._order, self._places = batches, order, places
         self._parties, self._answers, self._ids = parties, answers, ids
-        self._unmarked = 0
-        self._marks: set[int] = set()
+        self.before = Outstanding()
+        """What the newest FENCE let the session forget."""
+        self.full: set[int] = set()
+        """Workers (or ALL) for which MARKS marks are unanswered."""
+        self._unmarked: dict[int, int] = {}
+        self._marks: dict[int, int] = {}
+        """Unanswered marks: sequence number to worker (or ALL)."""
 
     # ------------------------------------------------------------ commands
 
@@ -66,7 +77,7 @@ class Outgoing:
             or (places.given_up != places.settled and places.in_doubt(operands, at))
         ):
             places.settle()
-            self._order.clear()
+            self.before = self._order.clear()
             self._batches.flush()
             self.fences += 1
             return self._batches.batch(worker, flags | Flag.FENCE)
@@ -100,12 +111,9 @@ class Outgoing:
 
     def flush(self) -> None:
         """Make every open batch and every release ready to send."""
-        before = self._batches.sequence
         self._batches.flush()
-        self._unmarked += self._batches.sequence - before
-        if self._unmarked >= MARK_EVERY:
-            self._unmarked = 0
-            self._marks.add(self._batches.control(Kind.MARK))
+        if self._batches.units:
+            self._mark()
         if self._ids.low() and not self.asked_ids:
             self.asked_ids = self.ask_broker({"what": "ids"})
 
@@ -115,27 +123,54 @@ class Outgoing:
         self.asked_ids = 0
         self._ids.grant(block)
 
-    def marked(self, sequence: int) -> None:
-        """The workers have caught up with a mark."""
-        self._marks.discard(sequence)
+    def _mark(self) -> None:
+        """Put a mark behind what has left, for each worker that got much since its last one."""
+        left, self._batches.units = self._batches.units, {}
+        left[ALL] = sum(left.values())
+        for worker, units in left.items():
+            units += self._unmarked.get(worker, 0)
+            if units >= (MARK_EVERY if worker else MARK_EVERY_ALL):
+                self._marks[self._batches.control(Kind.MARK, destination=worker)] = worker
+                self._see_whether_full(worker)
+                units = 0
+            self._unmarked[worker] = units
 
-    def congested(self) -> bool:
-        """Whether the caller should wait for the workers before it issues more."""
-        return len(self._marks) >= MARKS
+    def _see_whether_full(self, worker: int) -> None:
+        waiting = sum(w == worker for w in self._marks.values())
+        (self.full.add if waiting >= MARKS else self.full.discard)(worker)
+
+    def marked(self, sequence: int) -> None:
+        """A worker has caught up with a mark."""
+        worker = self._marks.pop(sequence, None)
+        if worker is not None:
+            self._see_whether_full(worker)
+
+    def lose(self, worker: int) -> None:
+        """A worker is gone: nobody need wait for it."""
+        self._marks = {sequence: w for sequence, w in self._marks.items() if w != worker}
+        self._see_whether_full(worker)
+        self._unmarked.pop(worker, None)
 
     def sync(self) -> int:
         """Ask to be told when every session is settled; the key to wait for."""
         self._batches.flush(sync=True)
-        self._unmarked = 0  # nothing is under way when this is answered
+        sequence = self._batches.sequence
+        self._batches.units.clear()  # nothing is under way when this is answered
         self._places.settle()
-        self._order.clear()
-        return self._answers.expect(-self._batches.sequence, ())
+        return self._answers.expect(-sequence, (), fence=Fence(sequence, self._order.clear()))
+
+    def cancel(self, fence: Fence) -> None:
+        """Nobody waits for this fence any more: what was issued before it need not be done before what comes."""
+        self._batches.control(Kind.CANCEL, bodies.dumps(fence.sequence))
+        self._order.restore(fence.before)
+        self._places.given_up += 1
 
     def ask_broker(self, request: dict[str, Any], *, settled: bool = False) -> int:
         """Ask about the run; the key to wait for."""
         body = bodies.dumps(request)
         flags = Flag.FENCE | Flag.ALL if settled else 0
-        return self._answers.expect(-self._batches.control(Kind.ASK, body, flags=flags), ())
+        sequence = self._batches.control(Kind.ASK, body, flags=flags)
+        return self._answers.expect(-sequence, (), fence=Fence(sequence, Outstanding()) if settled else None)
 
     def leave(self) -> None:
         """Make the last words ready."""

@@ -5,7 +5,7 @@ A pointer never moves data unless asked by name: ``get``, ``get_copy``, ``float(
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from farptr.client import tensor as tensors
 from farptr.client.data_face import DataFace
@@ -22,6 +22,8 @@ from farptr.protocol.ids import id_of
 from farptr.protocol.names import ME
 
 if TYPE_CHECKING:
+    from farptr.client.answers import Answer
+    from farptr.client.multi import MultiPointer
     from farptr.client.session import Session
     from farptr.client.workers import Me, Worker
 
@@ -88,6 +90,11 @@ class Pointer(DataFace, NumpyFace):
         about = self._node.about
         return self._text() if about is None else self._text() + _lines_about(about)
 
+    def _repr_html_(self) -> str:
+        from farptr.notebook import displays
+
+        return displays.pointer(self)
+
     def _text(self) -> str:
         if self._spent:
             return f"(Wrapper)>[PointerTensor | {ME}:{self.id} -> nothing: {self._spent}]"
@@ -130,16 +137,20 @@ class Pointer(DataFace, NumpyFace):
 
     # ------------------------------------------------------------ places
 
-    def send(self, worker: Worker | Me, *, garbage_collect_data: bool = True) -> Pointer:
+    @overload
+    def send(self, worker: Worker | Me, *, garbage_collect_data: bool = True) -> Pointer: ...
+    @overload
+    def send(
+        self, worker: Worker, second: Worker, /, *others: Worker, garbage_collect_data: bool = True
+    ) -> MultiPointer: ...
+    def send(self, worker: Any, *others: Any, garbage_collect_data: bool = True) -> Any:
         """Put this pointer on a worker, under its own id; returns a pointer to it there.
 
         The reference goes along: this handle stays usable while the object lives, but no longer owns. With
         ``garbage_collect_data=False`` the new pointer does not own either, and what was sent stays until it is removed
-        on purpose.
+        on purpose. With several workers it is put on each, and a MultiPointer comes back.
         """
-        return tensors.place(worker).receive(  # type: ignore[no-any-return]
-            self, garbage_collect_data=garbage_collect_data
-        )
+        return tensors.place_at(self, (worker, *others), garbage_collect_data=garbage_collect_data)
 
     def get(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
         """Unwrap one level: the data as a ``tensor``, or, of a pointer to a pointer, the pointer.
@@ -168,14 +179,17 @@ class Pointer(DataFace, NumpyFace):
         with session.command() as core:
             node = self.use()
             key = core.get(node)
-        answer = session.answer(key, timeout, lambda: f"to get {self._text()}")
+        return self._fetched(node, session.answer(key, timeout, lambda: f"to get {self._text()}"))
+
+    def _fetched(self, node: Node, answer: Answer) -> Any:
+        """What came for it: a pointer, or data."""
         found, id = answer.value, 0 if node.foreign else id_of(node.name)  # a foreign id is its maker's to use again
         if isinstance(found, Node):
-            found = make(session, found, id=id)
+            found = make(self._session, found, id=id)
         else:
-            found = tensors.arrived(found, session, id, answer.about)
+            found = tensors.arrived(found, self._session, id, answer.about)
         if node.fault:
-            session.raise_fault(node)
+            self._session.raise_fault(node)
         return found
 
     def move(self, worker: Worker | Me) -> Any:

@@ -21,6 +21,8 @@ from farptr.launch import ask
 from farptr.launch.rundir import find
 from farptr.launch.start import Running, check_platform, start
 from farptr.protocol.errors import BadName, DeadlineExceeded, RunError, UnknownWorker, UsageError
+from farptr.protocol.functions import Functions
+from farptr.protocol.functions import checked as checked_functions
 from farptr.protocol.names import check_names, numbered, unknown_worker
 from farptr.protocol.values import checked
 from farptr.transport.dealer import Dealer
@@ -115,6 +117,11 @@ class Run:
         state = "closed" if self._session.closed else ", ".join(self._workers) or "no workers"
         return f"<Run {self.name}: {state}>"
 
+    def _repr_html_(self) -> str:
+        from farptr.notebook import displays
+
+        return displays.run(self)
+
     def search(self, *query: str | int) -> list[Pointer]:
         """Pointers to what every term fits, on all workers, in their order; see ``Worker.search``."""
         return [pointer for worker in self.workers for pointer in worker.search(*query)]
@@ -123,12 +130,13 @@ class Run:
         """Who keeps an object alive, given by its id or by a pointer to it; waits until everything issued is done."""
         return why(self, what)
 
-    def add(self, name: str, load: str | os.PathLike[str] | None = None) -> Worker:
+    def add(self, name: str, load: str | os.PathLike[str] | None = None, *, functions: Functions = False) -> Worker:
         """Start one more worker of this run; returns it when it has registered, for this client and every other.
 
         Args:
             name: its name; that of a worker which is gone may be given again.
             load: a file (``.npz``, ``.npy``) from which it loads data of its own.
+            functions: whether it runs cells, as for ``fp.up``.
 
         Raises BadName (illegal or taken), LoadFailed, StartFailed; NoRun when the run is going down, RunError when its
         workers are started by hand.
@@ -137,7 +145,7 @@ class Run:
         check_names([name])
         if name in self._workers:
             raise BadName(f"a worker called {name!r} is already here", hint="take another name")
-        ask.add(self._place(), name, load)
+        ask.add(self._place(), name, load, checked_functions(functions))
         self._hear(lambda: name in self._workers, f"{name} is up")
         return self[name]
 
@@ -221,6 +229,7 @@ def up(
     sync: bool | None = None,
     seed: int | None = None,
     timeout: float | None = TIMEOUT_S,
+    functions: Functions = False,
 ) -> Run:
     """Start a broker and one process for each worker; returns when all have registered.
 
@@ -231,6 +240,8 @@ def up(
         sync: wait for every command, so that errors come at their line (default: the variable FARPTR_SYNC).
         seed: of object ids; the same seed and program give the same ids.
         timeout: seconds that a blocking call waits without an answer and without progress.
+        functions: True lets a notebook's ``%%on julie`` run Python on the workers; ``"private"`` also on those that
+            have loaded data of their own, which a cell can then print or send.
 
     The run ends with ``close()``, with its ``with`` block, and with this process, however that ends.
 
@@ -240,7 +251,7 @@ def up(
     """
     check_platform()
     wanted = _wanted(workers)
-    running = start(wanted, name=name, seed=seed, timeout_s=START_TIMEOUT_S)
+    running = start(wanted, name=name, seed=seed, timeout_s=START_TIMEOUT_S, functions=checked_functions(functions))
     try:
         run = _join(running.info.address, sync=sync, timeout=timeout, running=running, name=running.info.name)
         run._sort(wanted)

@@ -19,9 +19,19 @@ from farptr.client.flushing import FlushTimer
 from farptr.client.graph import Node
 from farptr.client.lines import LINES, Lines
 from farptr.client.link import Connection, Link
+from farptr.client.outgoing import ALL
 from farptr.client.waiting import Doing, wait_for
 from farptr.protocol.commands import FAILED
-from farptr.protocol.errors import FarptrError, Report, SessionClosed, SeveralFailed, WrongProcess, from_report
+from farptr.protocol.errors import (
+    DeadlineExceeded,
+    FarptrError,
+    Report,
+    SessionClosed,
+    SeveralFailed,
+    WorkerUnresponsive,
+    WrongProcess,
+    from_report,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from farptr.client.pointer import Pointer
@@ -100,16 +110,29 @@ class Session:
         if core.commands != first:
             self._lines.remember(first, core.commands)
         if core.batches.ready:
+            full = core.out.full and core.out.full & {ALL, *(e.header.destination for e in core.batches.ready)}
             self.link.send_ready()
-            if core.out.congested():
-                wait_for(
-                    self.link,
-                    lambda: not core.out.congested(),
-                    self.timeout_s,
-                    lambda: "for the workers to catch up",
-                )
+            if full:
+                self._wait_for_room(full)
         if self._timer.parked and core.batches.pending():
             self._timer.wake()
+
+    def _wait_for_room(self, workers: set[int]) -> None:
+        """Wait until these workers have caught up; raises Overloaded, WorkerUnresponsive."""
+        parties, full = self.core.parties, self.core.out.full
+
+        def stopped() -> WorkerUnresponsive | None:
+            worker = next((w for w in workers & full if w in parties.stalled), 0)
+            return parties.unresponsive(worker) if worker else None
+
+        try:
+            wait_for(
+                self.link, lambda: not workers & full, self.timeout_s, lambda: "for the workers to catch up", stopped
+            )
+        except WorkerUnresponsive:
+            raise
+        except DeadlineExceeded as error:
+            raise parties.overloaded(next(iter(workers & full), ALL), error.message) from None
 
     def settle_if_sync(self, made: Sequence[Pointer] = ()) -> None:
         """In sync mode: wait until the last command is done, and raise what it raised; then it made nothing."""
@@ -137,10 +160,12 @@ class Session:
             come = core.answers.come
             try:
                 if key not in come:
-                    wait_for(self.link, lambda: key in come, limit_s, doing)
+                    wait_for(self.link, lambda: key in come, limit_s, doing, lambda: core.unresponsive(key))
                 answer = come.pop(key)
             except BaseException:
                 core.give_up(key)
+                if self.usable:
+                    self.link.send_ready()
                 raise
             if isinstance(answer, Lost):
                 raise core.parties.worker_lost(answer.worker)
@@ -149,7 +174,8 @@ class Session:
     def _outcome(self, answer: Answer) -> Answer:
         if answer.status == FAILED:
             report = answer.value
-            self.core.reports.raised(report)
+            if self._issued(report):
+                self.core.reports.raised(report)
             raise self.error(report)
         return answer
 
@@ -161,11 +187,13 @@ class Session:
             key = self.core.out.sync()
             self.link.send_ready()
             self.answer(key, timeout_s, lambda: "for everything to be done")
-            reports = self.core.reports.settle(upto)
-        if len(reports) == 1:
-            raise self.error(reports[0])
-        if reports:
-            raise SeveralFailed(f"{len(reports)} commands failed", [self.error(r) for r in reports])
+            errors = [self.error(report) for report in self.core.reports.settle(upto)]
+            parties = self.core.parties
+            errors += [parties.worker_lost(worker) for worker in list(parties.undone)]
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise SeveralFailed(f"{len(errors)} commands failed", errors)
 
     def ask_broker(self, what: str, *, settled: bool = False) -> Any:
         """What the broker knows of the run."""
@@ -181,7 +209,12 @@ class Session:
     def error(self, report: Report) -> FarptrError:
         """The exception for a report, with the line that issued the command."""
         worker = self.core.names.get(report.worker, f"party {report.worker}")
-        return from_report(report, worker=worker, line=self._lines.line(report.command, self.core.commands))
+        line = self._lines.line(report.command, self.core.commands) if self._issued(report) else ""
+        return from_report(report, worker=worker, line=line)
+
+    def _issued(self, report: Report) -> bool:
+        """Whether the command was ours: another client's failure, found as a value, has another's command number."""
+        return report.client in (0, self.core.number)
 
     def raise_fault(self, node: Node) -> None:
         """Raise, once, the failure of an earlier in-place command on this object."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from farptr.protocol.errors import UsageError
 
 if TYPE_CHECKING:
+    from farptr.client.multi import MultiPointer
     from farptr.client.pointer import Pointer
     from farptr.client.session import Session
     from farptr.client.workers import Worker
@@ -53,14 +54,21 @@ class tensor(np.ndarray[Any, Any]):  # noqa: N801  # NumPy prints an ndarray sub
         """What ``describe`` said."""
         return self._about[1]
 
-    def send(self, worker: Worker, *, garbage_collect_data: bool = True) -> Pointer:
+    @overload
+    def send(self, worker: Worker, *, garbage_collect_data: bool = True) -> Pointer: ...
+    @overload
+    def send(
+        self, worker: Worker, second: Worker, /, *others: Worker, garbage_collect_data: bool = True
+    ) -> MultiPointer: ...
+    def send(self, worker: Any, *others: Any, garbage_collect_data: bool = True) -> Any:
         """Put this array's value on a worker, under this array's id; returns a pointer that owns it there.
 
         The local array stays as it is. Sent again to the same worker, the value is replaced under the same id, and both
         pointers own it. With ``garbage_collect_data=False`` the pointer does not own: the object stays there until
         it is removed on purpose (``p.free()``, ``worker.clear_objects()``). Sent to ``me`` it is itself.
+        With several workers each gets the value, under the same id, and a MultiPointer comes back.
         """
-        return place(worker).receive(self, garbage_collect_data=garbage_collect_data)  # type: ignore[no-any-return]
+        return place_at(self, (worker, *others), garbage_collect_data=garbage_collect_data)
 
     @property
     def id(self) -> int | None:
@@ -88,6 +96,15 @@ def place(where: Any) -> Any:
     if not hasattr(where, "receive"):
         raise UsageError(f"{where!r} is not a worker", hint="sim['julie'] is the worker called julie")
     return where
+
+
+def place_at(value: Any, workers: tuple[Any, ...], *, garbage_collect_data: bool) -> Any:
+    """Send a tensor or a pointer to a worker, or to each of several."""
+    if len(workers) == 1:
+        return place(workers[0]).receive(value, garbage_collect_data=garbage_collect_data)
+    from farptr.client.combine import send_to_each
+
+    return send_to_each(value, workers, garbage_collect_data=garbage_collect_data)
 
 
 def arrived(array: np.ndarray[Any, Any], session: Session, id: int, about: Any = None) -> tensor:

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 from farptr.client.link import Link
-from farptr.protocol.errors import DeadlineExceeded, SessionClosed
+from farptr.protocol.errors import DeadlineExceeded, SessionClosed, WorkerUnresponsive
 
 LOOK_UP_S = 1.0
 """The longest sleep of somebody who waits for an answer."""
+STOPPED_S = 0.5
+"""A worker that goes on is known to do so by then: who waits shorter does not believe that it is stopped."""
 PROGRESS_TIMEOUT_S = 2.0
 FOREVER_S = 3600.0
 """As long as anybody need sleep at once."""
@@ -52,28 +54,40 @@ class Patience:
         self._deadline = self._next()
 
 
-def wait_for(link: Link, done: Callable[[], bool], limit_s: float | None, doing: Doing) -> None:
-    """Wait, under the link's lock, until ``done()``; raises DeadlineExceeded, SessionClosed."""
-    if link.leader is None and not link.core.batches.ready and not link.closed:
+def wait_for(
+    link: Link,
+    done: Callable[[], bool],
+    limit_s: float | None,
+    doing: Doing,
+    stopped: Callable[[], WorkerUnresponsive | None],
+) -> None:
+    """Wait, under the link's lock, until ``done()``; raises DeadlineExceeded, SessionClosed.
+
+    ``stopped`` gives the error for a worker that is needed and is stopped; who waits for ever waits for that, too.
+    """
+    if link.leader is None and not (link.core.batches.ready or link.closed or link.core.parties.stalled):
         # The answer nearly always comes within the first sleep: nothing need be kept for a longer wait.
         link.lead(LOOK_UP_S if limit_s is None or limit_s > LOOK_UP_S else limit_s / 2)
         if done():
             return
-    patience = Patience(limit_s)
+    patience, began_s = Patience(limit_s), time.monotonic()
     while not done():
         link.connection.check()
         if link.closed:
             raise SessionClosed(link.closed)
+        if limit_s is not None and time.monotonic() - began_s >= STOPPED_S and (error := stopped()) is not None:
+            raise error
         if patience.spent():
             _check_progress(link, patience, doing)
+        sleep_s = min(patience.left_s(), STOPPED_S / 5 if link.core.parties.stalled else LOOK_UP_S)
         if link.leader is not None:
-            link.follow(min(patience.left_s(), LOOK_UP_S))
+            link.follow(sleep_s)
         elif link.core.batches.ready:
             link.send_ready()
         else:
             # The socket was found empty by the last who had the lock: its signal cannot have been missed.
             # Not for ever: a signal that comes just before the sleep is handled when it ends.
-            link.lead(min(patience.left_s(), LOOK_UP_S))
+            link.lead(sleep_s)
 
 
 def _check_progress(link: Link, patience: Patience, doing: Doing) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from farptr.client.pointer import Pointer
 from farptr.client.stored import StoredPointer
+from farptr.client.variables import names_of
 from farptr.protocol.errors import UsageError
 from farptr.protocol.ids import id_of, worker_of
 from farptr.protocol.names import ME
@@ -82,9 +82,10 @@ def _own(run: Run, id: int) -> Iterator[Keeper]:
 
 def _handles(run: Run, name: int) -> Iterator[str]:
     """The names of this process's owning handles of an object."""
+    called = names_of(Pointer)
     for handle in gc.get_objects():
         if isinstance(handle, Pointer) and _owns(handle, run, name):
-            yield " = ".join(_variables(handle)) or "a handle without a name"
+            yield " = ".join(called.get(id(handle), ())) or "a handle without a name"
 
 
 def _owns(handle: Pointer, run: Run, name: int) -> bool:
@@ -92,15 +93,3 @@ def _owns(handle: Pointer, run: Run, name: int) -> bool:
         return handle._owns and handle._session is run._session and handle._node.name == name
     except AttributeError:  # half made
         return False
-
-
-def _variables(handle: Pointer) -> Iterator[str]:
-    """Global variables of ``__main__``, and a notebook's outputs, that are this handle or hold it."""
-    main = vars(sys.modules["__main__"])
-    for name, value in list(main.items()):
-        if value is handle:
-            yield name
-        elif name == "Out" and isinstance(value, dict):
-            yield from (f"Out[{n}]" for n, out in value.items() if out is handle)
-        elif isinstance(value, list | tuple) and any(item is handle for item in value):
-            yield f"{name}[…]"

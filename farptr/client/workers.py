@@ -68,6 +68,16 @@ class Worker:
             count = "?"
         return f"<VirtualWorker id:{self.name} #objects:{count}>"
 
+    def _repr_html_(self) -> str:
+        from farptr.notebook import displays
+
+        return displays.worker(self)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str] | None:
+        from farptr.notebook import displays
+
+        return displays.worker_bundle(self)
+
     def __getitem__(self, text: str) -> Pointer:
         """A pointer to what the worker has under that name: its own data, or what was published; raises UnknownData."""
         text = _name(text)

@@ -11,6 +11,7 @@ from typing import Any
 from farptr.launch.requests import SOCKET
 from farptr.launch.spec import decode, encode, error_from_json
 from farptr.protocol.errors import DeadlineExceeded, FarptrError, NoRun, RunError
+from farptr.protocol.functions import OFF
 from farptr.protocol.names import check_name
 
 ADD_TIMEOUT_S = 40.0
@@ -19,14 +20,14 @@ REMOVE_TIMEOUT_S = 10.0
 _CHUNK_BYTES = 1 << 16
 
 
-def add(directory: Path, name: str, load: str | os.PathLike[str] | None = None) -> int:
+def add(directory: Path, name: str, load: str | os.PathLike[str] | None = None, functions: str = OFF) -> int:
     """Start a worker in the run of that directory; returns its pid when it has registered.
 
     Raises BadName (illegal or taken), the worker's own error when it cannot start (LoadFailed, StartFailed), NoRun
     when the run is going down, RunError when it has no supervisor, DeadlineExceeded.
     """
     file = None if load is None else os.path.abspath(load)  # noqa: PTH100 - the supervisor works elsewhere
-    return int(_ask(directory, {"add": check_name(name), "load": file}, ADD_TIMEOUT_S)["added"])
+    return int(_ask(directory, {"add": check_name(name), "load": file, "functions": functions}, ADD_TIMEOUT_S)["added"])
 
 
 def remove(directory: Path, name: str) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from farptr.protocol.errors import ERRORS, FarptrError, StartFailed
+from farptr.protocol.functions import OFF
 from farptr.protocol.names import check_names
 
 MAX_LINE_BYTES = 1 << 20
@@ -16,10 +17,11 @@ MAX_LINE_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class WorkerSpec:
-    """One worker to start: its name, and the file with its own data, if any."""
+    """One worker to start: its name, the file with its own data, if any, and whether it runs cells."""
 
     name: str
     load: str | None = None
+    functions: str = OFF
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Spec:
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Spec:
         """The spec from the decoded line; raises TypeError or KeyError when it is not one."""
-        workers = tuple(WorkerSpec(item["name"], item.get("load")) for item in fields["workers"])
+        workers = tuple(WorkerSpec(w["name"], w.get("load"), w.get("functions", OFF)) for w in fields["workers"])
         return cls(**{**fields, "workers": workers})
 
     def to_json(self) -> dict[str, Any]:

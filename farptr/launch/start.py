@@ -25,6 +25,7 @@ from farptr.launch.rundir import RunInfo, clear
 from farptr.launch.spec import Spec, WorkerSpec, decode, encode, error_from_json
 from farptr.launch.stop import stop
 from farptr.protocol.errors import StartFailed, UnsupportedPlatform
+from farptr.protocol.functions import OFF
 
 __all__ = ["Running", "RunInfo", "start", "stop"]
 
@@ -147,6 +148,7 @@ def start(
     timeout_s: float = 30.0,
     module: str = "farptr.launch",
     mark: str | None = None,
+    functions: str = OFF,
 ) -> Running:
     """Start a run and return when every worker has joined it.
 
@@ -158,13 +160,14 @@ def start(
         timeout_s: seconds that the processes have to come up.
         module: what the supervisor runs as ``__main__``; tests have one with smaller roles.
         mark: in the environment of processes that are to end with the run (``farptr.launch.marked``).
+        functions: whether the workers run cells (``protocol.functions``).
 
     Raises BadName, RunExists, StartFailed, RuntimeDirectory, UnsupportedPlatform, or the error of a worker that could
     not start (LoadFailed, for instance). Nothing is left running then.
     """
     check_platform()
     pairs = workers.items() if isinstance(workers, Mapping) else [(worker, None) for worker in workers]
-    specs = tuple(WorkerSpec(worker, load) for worker, load in pairs)
+    specs = tuple(WorkerSpec(worker, load, functions) for worker, load in pairs)
     base = str(make_base())  # settled here: the supervisor must not come to another answer
     spec = Spec(specs, name=name, seed=seed, detached=detached, start_timeout_s=timeout_s, base=base, mark=mark)
     supervised = _Supervised(_spawn(module))

@@ -28,6 +28,7 @@ from farptr.launch.rundir import RunDir, RunInfo
 from farptr.launch.signals import Signals
 from farptr.launch.spec import Spec, WorkerSpec, error_from_json, error_to_json
 from farptr.protocol.errors import ERRORS, BadName, FarptrError, RunError, StartFailed
+from farptr.protocol.functions import checked as checked_functions
 from farptr.protocol.names import BROKER, check_name, unknown_worker
 
 log = logging.getLogger("farptr.supervisor")
@@ -230,17 +231,18 @@ class Supervisor:
     def _on_request(self, request: Request) -> None:
         fields = request.fields or {}
         if "add" in fields:
-            self._add(str(fields["add"]), fields.get("load"), request)
+            functions = checked_functions(fields.get("functions", False))
+            self._add(WorkerSpec(str(fields["add"]), fields.get("load"), functions), request)
         elif "remove" in fields:
             self._remove(str(fields["remove"]), request)
         else:
             raise RunError("a supervisor adds and removes workers, and nothing else")
 
-    def _add(self, name: str, load: str | None, request: Request) -> None:
-        check_name(name)
-        if any(child.name == name for child in self._workers()):
-            raise BadName(f"a worker called {name!r} is already here", hint="take another name")
-        child = self._fork_worker(WorkerSpec(name, load))
+    def _add(self, worker: WorkerSpec, request: Request) -> None:
+        check_name(worker.name)
+        if any(child.name == worker.name for child in self._workers()):
+            raise BadName(f"a worker called {worker.name!r} is already here", hint="take another name")
+        child = self._fork_worker(worker)
         child.deadline_s = time.monotonic() + self._spec.start_timeout_s
         child.request = request
 
@@ -285,7 +287,13 @@ class Supervisor:
 
     def _fork_worker(self, worker: WorkerSpec) -> Child:
         def body() -> None:
-            self._worker_main(worker.name, self._rundir.address, load=worker.load, lifeline=self._lifeline)
+            self._worker_main(
+                worker.name,
+                self._rundir.address,
+                load=worker.load,
+                functions=worker.functions,
+                lifeline=self._lifeline,
+            )
 
         log = self._rundir.log_path(worker.name)
         return self._family.add(worker.name, body, log=log, keep={self._lifeline}, dies_with_parent=True)

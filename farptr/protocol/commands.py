@@ -22,14 +22,15 @@ TAG = 13
 SEARCH = 14
 PUBLISH = 15
 FORGET = 16
+CELL = 17
 
 LABELS = {
     SEND: "send", CALL: "call", GET: "get", ASK: "ask", MOVE: "move", PULL_HERE: "remote_get", PULL: "pull",
     PUSH: "push", LIST: "list", NAMED: "named", KEEP: "keep", CLEAR: "clear_objects",
-    TAG: "tag", SEARCH: "search", PUBLISH: "publish", FORGET: "forget",
+    TAG: "tag", SEARCH: "search", PUBLISH: "publish", FORGET: "forget", CELL: "cell",
 }  # fmt: skip
 
-QUESTIONS = frozenset({GET, ASK, LIST, NAMED, SEARCH, PUBLISH, FORGET})
+QUESTIONS = frozenset({GET, ASK, LIST, NAMED, SEARCH, PUBLISH, FORGET, CELL})
 """Commands whose failure is their answer: no report comes."""
 
 HERE = "here"

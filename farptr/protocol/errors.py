@@ -13,7 +13,8 @@
     │   ├── ImplicitFetch             something would have moved data without .get()
     │   ├── NotSerializable           pickle, copy or deepcopy of a pointer
     │   ├── SessionClosed             the run was closed on this side
-    │   └── WrongProcess              a forked child uses its parent's session
+    │   ├── WrongProcess              a forked child uses its parent's session
+    │   └── FunctionsOff              a cell for a worker that runs none
     ├── RunError                    a run cannot be started, found or joined
     │   ├── NoRun                     nothing runs under that name or address
     │   ├── RunExists                 that name is in use
@@ -27,8 +28,11 @@
     ├── ObjectGone                  the object was freed, fetched away or removed
     ├── ProcessLost                 a process that was needed is gone
     │   ├── WorkerLost
+    │   │   └── StalePointer        its worker was started again since
     │   └── BrokerLost
     ├── DeadlineExceeded            no answer, and no progress, within the timeout
+    │   ├── Overloaded                a worker does not keep up
+    │   └── WorkerUnresponsive        a worker's process is stopped
     ├── MessageTooLarge             over the limit for one message; refused at the sender
     ├── HopLimit                    a chain longer than the hop limit
     ├── Exhausted                   ids or party numbers of a run are used up
@@ -51,7 +55,7 @@ class FarptrError(Exception):
     """
 
     code: ClassVar[int] = 1000
-    definite: ClassVar[bool] = True
+    definite: bool = True
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str = "", *, hint: str = "") -> None:
@@ -145,6 +149,12 @@ class WrongProcess(UsageError):
     """A forked child used the session of its parent."""
 
     code = 1112
+
+
+class FunctionsOff(UsageError):
+    """A worker was asked to run a cell, and was not started with functions, or has loaded data of its own."""
+
+    code = 1113
 
 
 class RunError(FarptrError):
@@ -245,9 +255,36 @@ class ProcessLost(FarptrError, ConnectionError):
 
 
 class WorkerLost(ProcessLost):
-    """A worker's process is gone."""
+    """A worker's process is gone.
+
+    ``worker`` is its name, ``epoch`` its party number (a worker that is started again has another), ``returncode`` how
+    it ended, as in ``subprocess`` (a negative number is a signal; None: not known), ``hop`` its place on the chain that
+    needed it. ``outcome`` is ``"not-started"`` (then the error is definite) or ``"unknown"``.
+    """
 
     code = 1401
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        hint: str = "",
+        worker: str = "",
+        epoch: int = 0,
+        returncode: int | None = None,
+        hop: int = 0,
+        outcome: str = "unknown",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.worker, self.epoch, self.returncode, self.hop = worker, epoch, returncode, hop
+        self.outcome = outcome
+        self.definite = outcome == "not-started"
+
+
+class StalePointer(WorkerLost):
+    """A pointer to a worker that was started again since: what it pointed at went with the old process."""
+
+    code = 1407
 
 
 class BrokerLost(ProcessLost):
@@ -262,6 +299,18 @@ class DeadlineExceeded(FarptrError, TimeoutError):
     code = 1403
     definite = False
     exit_code = 7
+
+
+class Overloaded(DeadlineExceeded):
+    """A worker does not keep up: no progress within the timeout. What was issued waits for it, and will run."""
+
+    code = 1408
+
+
+class WorkerUnresponsive(DeadlineExceeded):
+    """A worker that is needed has work, and its process is stopped. What was issued waits for it, and will run."""
+
+    code = 1409
 
 
 class MessageTooLarge(FarptrError, ValueError):
@@ -308,6 +357,8 @@ class Report(NamedTuple):
     trace: str
     """The remote traceback, for the exception's notes."""
     hint: str = ""
+    client: int = 0
+    """Party number of the issuing session: numbers of commands are its own."""
 
 
 def _tree(root: type[FarptrError]) -> Iterator[type[FarptrError]]:
@@ -333,6 +384,14 @@ _ORIGINALS: dict[str, type[Exception]] = {
 # NumPy's own classes have these bases; naming them by base keeps this module free of numpy.
 _ORIGINALS |= {"AxisError": type("AxisError", (ValueError, IndexError), {}), "LinAlgError": ValueError}
 _ORIGINALS |= {"UFuncTypeError": TypeError}
+# What cells raise besides.
+_ORIGINALS |= {
+    cls.__name__: cls
+    for cls in (
+        FileNotFoundError, ImportError, IndentationError, ModuleNotFoundError, NameError, PermissionError, SyntaxError,
+        TimeoutError, UnboundLocalError,
+    )
+}  # fmt: skip
 _ORIGINALS |= {"_UFuncNoLoopError": TypeError, "_UFuncOutputCastingError": TypeError}
 _ORIGINALS |= {"_UFuncInputCastingError": TypeError, "_UFuncBinaryResolutionError": TypeError}
 _ORIGINALS |= {"DTypePromotionError": TypeError, "_ArrayMemoryError": MemoryError}

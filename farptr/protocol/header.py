@@ -48,6 +48,7 @@ class Kind(IntEnum):
     MARK = 13
     MARKED = 14
     BYE = 15
+    CANCEL = 16
 
 
 class Flag:
@@ -100,7 +101,7 @@ class Header(NamedTuple):
 
 
 _make = Header._make
-_LAST_KIND = int(Kind.BYE)
+_LAST_KIND = int(Kind.CANCEL)
 
 
 def triples(counts: Iterable[tuple[int, int]]) -> Triples:

@@ -6,7 +6,8 @@ Laws
     2. A turn leaves in this order: forwards and pushes, replies, releases, DONE. Nothing leaves after DONE.
     3. References that come with a header last to the end of the turn; releases are decided there.
     4. A pointer to an object of this worker is followed inside the turn (``turn``).
-    5. A command that fails leaves an error under its result, or an answer, or a report: never silence.
+    5. An envelope that comes twice is dropped: each party's sequence numbers grow. Nothing is run twice.
+    6. A command that fails leaves an error under its result, or an answer, or a report: never silence.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from farptr.protocol import values
 from farptr.protocol.commands import (
     ASK,
     CALL,
+    CELL,
     CLEAR,
     FAILED,
     FORGET,
@@ -45,10 +47,12 @@ from farptr.protocol.commands import (
     Envelope,
 )  # fmt: skip
 from farptr.protocol.errors import ProtocolError, Report
+from farptr.protocol.functions import OFF
 from farptr.protocol.header import Kind, names_of
 from farptr.protocol.ids import IdBlock, make_name, worker_of
 from farptr.worker import execute
 from farptr.worker.calls import Calls
+from farptr.worker.cells import Cells
 from farptr.worker.failures import report_of
 from farptr.worker.finding import Finding
 from farptr.worker.listing import row_of
@@ -61,26 +65,32 @@ from farptr.worker.turn import Command, Turn
 class WorkerCore:
     """One worker: feed it envelopes with ``turn``; it gives back the envelopes to send, in order."""
 
-    def __init__(self, *, number: int, epoch: int, ids: IdBlock) -> None:
+    def __init__(self, *, number: int, epoch: int, ids: IdBlock, functions: str = OFF) -> None:
         self.number, self.epoch = number, epoch
         self.ids = ids
         self.store = Store()
         self.names: dict[int, str] = {}
         """Party numbers to names, for messages."""
+        self.duplicates = 0
+        """Envelopes that came twice."""
+        self._newest: dict[int, int] = {}
+        """The last sequence number from each party."""
         self._out = Outbox(number, epoch)
         self._turn = Turn(number, ids, self.store, self._out, self.names, self._command)
         self._calls = calls = Calls(self._turn)
         self._places = places = Places(self._turn)
         finding = Finding(self._turn, places)
+        self._cells = Cells(self._turn, places, functions)
         self._handlers: dict[int, Callable[[Command], None]] = {
             SEND: self._send, CALL: calls.call, GET: self._get, ASK: self._ask, MOVE: places.move,
             PULL_HERE: places.pull_here, PULL: places.pull, PUSH: places.push, LIST: self._list, NAMED: finding.named,
             KEEP: self._keep, CLEAR: self._clear, TAG: finding.tag, SEARCH: finding.search, PUBLISH: finding.publish,
-            FORGET: finding.forget,
+            FORGET: finding.forget, CELL: self._cells.run,
         }  # fmt: skip
 
     def load(self, arrays: dict[str, Any]) -> None:
         """Store the worker's own data: it belongs to nobody else and stays until removed on purpose."""
+        self._cells.private |= bool(arrays)
         for i, (label, array) in enumerate(arrays.items()):
             name = make_name(self.number, self.ids.next())
             self.store.put(name, values.checked(array), 0, (0, 0, 0, i), KEEP_OWN)
@@ -94,8 +104,13 @@ class WorkerCore:
     # ------------------------------------------------------------ turns
 
     def turn(self, envelope: Envelope) -> list[Envelope]:
-        """One envelope's work; what leaves, in order. The last one carries DONE."""
+        """One envelope's work: what leaves, in order, the last one with DONE. Nothing, if it came before."""
         header, body, buffers = envelope
+        if header.sequence:
+            if header.sequence <= self._newest.get(header.source, 0):
+                self.duplicates += 1
+                return []
+            self._newest[header.source] = header.sequence
         self._turn.begin(header, buffers)
         if header.kind == Kind.FREE:
             for name, exports in names_of(header.refs):
@@ -135,7 +150,7 @@ class WorkerCore:
 
     def _send(self, command: Command) -> None:
         _, _, name, exports, keep, wire, *about = command
-        self._places.check_shared(name, wire)
+        self._places.check_shared(name, wire, exports)
         entry = self.store.put(name, self._turn.decoded(wire), exports, self._turn.order(command), keep)
         entry.about = about[0] if about else entry.about
 
@@ -194,7 +209,7 @@ class WorkerCore:
         self._out.reply((command[0], status, tuple(report)))
 
     def _report(self, command: Command, error: Exception) -> Report:
-        return report_of(command, error, self.number, self._turn.hop)
+        return report_of(command, error, self.number, self._turn.hop, self._turn.root)
 
     def check(self) -> None:
         """Assert the laws that one look can see, between turns."""

@@ -13,7 +13,11 @@ from farptr.protocol.ids import id_of
 MAX_TRACE_CHARACTERS = 4000
 
 
-def report_of(command: tuple[Any, ...], error: Exception, worker: int, hop: int) -> Report:
+class Stopped(BaseException):
+    """This worker was told to end, whatever it is doing: no failure of a command."""
+
+
+def report_of(command: tuple[Any, ...], error: BaseException, worker: int, hop: int, client: int) -> Report:
     """The report of a command that failed at a worker; the traceback goes along unless the error is farptr's own."""
     code = command[1]
     operation = str(command[3]) if code == CALL and len(command) > 3 else LABELS.get(code, "batch")
@@ -21,7 +25,7 @@ def report_of(command: tuple[Any, ...], error: Exception, worker: int, hop: int)
     trace = "" if ours else "".join(traceback.format_exception(error))[-MAX_TRACE_CHARACTERS:]
     number = command[0] if type(command[0]) is int else 0
     text, hint = (error.message, error.hint) if isinstance(error, FarptrError) else (str(error), "")
-    return Report(type(error).__name__, text, operation, number, worker, hop, _about(command), trace, hint)
+    return Report(type(error).__name__, text, operation, number, worker, hop, _about(command), trace, hint, client)
 
 
 def _about(command: tuple[Any, ...]) -> int:

@@ -97,6 +97,7 @@ class Finding:
         value: Any = entry.value
         tags, description = entry.about or ((), "")
         is_pointer = type(value) is Pointer
+        entry.found_as_data |= not is_pointer
         return (name, is_pointer, tags, description, getattr(value, "shape", None))
 
 

@@ -93,8 +93,8 @@ class Outbox:
             value = value.copy(order="K")
         return values.encode_array(value, batch.buffers)
 
-    def count(self, there: int, value_bytes: int) -> None:
-        """Count data that is handed on with a command."""
+    def count(self, there: int | None, value_bytes: int) -> None:
+        """Count data that is handed on with a command, or (None) told in the next reply."""
         self._batch(there).value_bytes += value_bytes
 
     def moved(self, value: np.ndarray[Any, Any]) -> None:

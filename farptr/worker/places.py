@@ -3,7 +3,8 @@
 Laws
     1. The place that an object leaves becomes a pointer to where it goes. A copy goes, and nothing changes here, when
        the object is to stay (own data, and what others found), or when who moves it did not make it.
-    2. Contents that were asked for are stored only while the name that asked lives.
+    2. Only what the client means to pull becomes a stub: of anything else that stands there a copy is taken.
+    3. Contents that were asked for are stored only while the name that asked lives.
 """
 
 from __future__ import annotations
@@ -65,9 +66,11 @@ class Places:
 
     def pull_here(self, command: Command) -> None:
         """Replace a pointer here by what it points at: ask the worker that has it."""
-        number, _, name, copy = command
+        number, _, name, copy, *meant = command
         entry = self.store.entry(name)
         value, copy = entry.value, copy or entry.shared
+        if type(value) is Pointer and meant and meant[0]:
+            copy = copy or _place(value.target) != _place(meant[0])
         if type(value) is Failure:
             self._out.reply((number, REPORT, tuple(value.report._replace(command=number))))
         elif type(value) is not Pointer:
@@ -118,7 +121,7 @@ class Places:
             return
         value = self._turn.decoded(wire)
         if exports is not None or self._lives(name):
-            self.check_shared(name, wire)
+            self.check_shared(name, wire, exports or 0)
             entry = self.store.put(name, value, exports or 0, self._turn.order(command), keep)
             entry.about = about or entry.about
 
@@ -129,10 +132,15 @@ class Places:
             return False
         return True
 
-    def check_shared(self, name: int, wire: Any) -> None:
-        """Raise BadName when something that others found would turn from data into a pointer under their hands."""
+    def check_shared(self, name: int, wire: Any, exports: int) -> None:
+        """Raise BadName when something that others found would turn from data into a pointer under their hands.
+
+        The references that its client has counted for it (``exports``) live all the same.
+        """
         entry = self.store.entries.get(id_of(name))
-        if entry is not None and entry.shared and wire[0] == values.POINTER and type(entry.value) is not Pointer:
+        if entry is not None and entry.found_as_data and wire[0] == values.POINTER:
+            for _ in range(exports):
+                self.store.export(name)
             raise BadName(
                 f"{self._turn.called(self.number)}:{id_of(name)} is data that other clients found: no pointer can take"
                 " its place",
@@ -149,3 +157,8 @@ class Places:
             self.store.export(name)
             self.store.receive(name)
             self._out.claim(name)
+
+
+def _place(name: int) -> tuple[int, int]:
+    """Worker and id, whatever the generation."""
+    return (worker_of(name), id_of(name))

@@ -16,10 +16,12 @@ from typing import Any
 from farptr.protocol import body as bodies
 from farptr.protocol.commands import Envelope
 from farptr.protocol.errors import ProtocolError
+from farptr.protocol.functions import OFF
 from farptr.protocol.header import Header, Kind
 from farptr.protocol.ids import IdBlock
 from farptr.transport.dealer import Dealer, refusal
 from farptr.worker.core import WorkerCore
+from farptr.worker.failures import Stopped
 from farptr.worker.load import load_arrays
 
 log = logging.getLogger("farptr.worker")
@@ -32,17 +34,16 @@ END_S = 2.0
 COMMAND, FREE = int(Kind.COMMAND), int(Kind.FREE)
 
 
-class _Stop(Exception):
-    """SIGTERM came."""
-
-
-def serve(name: str, address: str, *, load: str | None = None, lifeline: int | None = None) -> None:
+def serve(
+    name: str, address: str, *, load: str | None = None, functions: str = OFF, lifeline: int | None = None
+) -> None:
     """Run a worker until it is told to stop, its broker is gone, or its lifeline breaks.
 
     Args:
         name: the worker's name in the run.
         address: of the broker.
         load: file with the worker's own arrays (``.npz`` or ``.npy``).
+        functions: whether it runs cells (``protocol.functions``).
         lifeline: file descriptor that reads end-of-file when the process that started this one is gone.
 
     Raises:
@@ -51,11 +52,13 @@ def serve(name: str, address: str, *, load: str | None = None, lifeline: int | N
     arrays = load_arrays(Path(load)) if load else {}
     dealer = Dealer(address, {"role": "worker", "name": name, "data": sorted(arrays)})
     signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)  # KeyboardInterrupt would look like an error of the cell that runs
     gc.set_threshold(GC_THRESHOLD)
     _end_with([fd for fd in (dealer.broker_fd, lifeline) if fd is not None])
     try:
-        _loop(dealer, arrays)
-    except (_Stop, KeyboardInterrupt):
+        _loop(dealer, arrays, functions)
+    except (Stopped, KeyboardInterrupt):
         with contextlib.suppress(Exception):
             _say_bye(dealer)
     finally:
@@ -63,7 +66,7 @@ def serve(name: str, address: str, *, load: str | None = None, lifeline: int | N
 
 
 def _stop(*_: Any) -> None:
-    raise _Stop
+    raise Stopped
 
 
 def _end_with(fds: list[int]) -> None:
@@ -92,9 +95,10 @@ def _ask_for_ids(core: WorkerCore) -> Envelope:
     return Envelope(Header(Kind.ASK, epoch=core.epoch, body_bytes=len(body)), body)
 
 
-def _loop(dealer: Dealer, arrays: dict[str, Any]) -> None:
+def _loop(dealer: Dealer, arrays: dict[str, Any], functions: str) -> None:
     welcome = dealer.welcome
-    core = WorkerCore(number=welcome["number"], epoch=welcome["epoch"], ids=IdBlock(welcome["seed"], welcome["block"]))
+    ids = IdBlock(welcome["seed"], welcome["block"])
+    core = WorkerCore(number=welcome["number"], epoch=welcome["epoch"], ids=ids, functions=functions)
     core.names.update({row[0]: row[1] for row in welcome["roster"]})
     core.load(arrays)
     own = f", own data: {', '.join(sorted(arrays))}" if arrays else ""

@@ -4,6 +4,8 @@ Laws
     An id is in the store once. It may be known under several generations: each is a name of the same object.
     A value replaced under a name that lives keeps its place in listings; a new name takes a new place.
     An object goes when FREE has come for every generation with the export count that stands here, unless it is kept.
+    A reference counted to a name under which nothing is (what should have come failed) counts like any other: the
+    name may come to be stored later, and FREE comes with all of them.
     ``held`` counts, for each object that stored pointers name, how many do and how many references came; when none
     does at the end of a turn, all that came are released.
 """
@@ -54,7 +56,7 @@ _GONE = _Gone()
 class Entry:
     """One stored object."""
 
-    __slots__ = ("about", "keep", "label", "names", "order", "shared", "value")
+    __slots__ = ("about", "found_as_data", "keep", "label", "names", "order", "shared", "value")
 
     def __init__(self, order: Order) -> None:
         self.value: Any = _GONE
@@ -64,6 +66,8 @@ class Entry:
         """The name under which the worker loaded it, or a client published it; an object with a name stays."""
         self.shared = False
         """A client found it that did not make it: it stays what and where it is, and who moves it takes a copy."""
+        self.found_as_data = False
+        """Somebody who found it believes that it is data, so it must never be a pointer."""
         self.about: About | None = None
         """Tags and description, for ``search``."""
         self.names: list[int] = []
@@ -147,9 +151,7 @@ class Store:
             entry.order = order
             self._by_name[name] = entry
             entry.names.append(name)
-            self._exports[name] = exports
-        else:
-            self._exports[name] += exports
+        self._exports[name] = self._exports.get(name, 0) + exports
         entry.keep = max(entry.keep, keep)
         self.replace(entry, value)
         return entry
@@ -191,9 +193,8 @@ class Store:
     # ------------------------------------------------------------ lifetimes
 
     def export(self, name: int) -> None:
-        """The owner hands a reference out; one to an object that is gone is a reference like any other."""
-        if name in self._exports:
-            self._exports[name] += 1
+        """The owner hands a reference out, or somebody did; one to what is gone is a reference like any other."""
+        self._exports[name] = self._exports.get(name, 0) + 1
 
     def never_exported(self, entry: Entry) -> list[int]:
         """Those of its names to which nobody was ever given a reference, or nobody has any left."""
@@ -201,8 +202,11 @@ class Store:
 
     def free(self, name: int, exports: int) -> None:
         """Nobody holds a reference to this name, unless it was exported again since the broker said so."""
+        if self._exports.get(name) != exports:
+            return
         entry = self._by_name.get(name)
-        if entry is None or self._exports[name] != exports:
+        if entry is None:
+            del self._exports[name]
             return
         if entry.keep != KEEP_NOT:
             self._exports[name] = 0
@@ -270,7 +274,8 @@ class Store:
                 assert self._by_name[name] is entry, f"{name} is another object's name"
             if type(entry.value) is Pointer:
                 pointers[entry.value.target] = pointers.get(entry.value.target, 0) + 1
-        assert len(self._by_name) == len(self._exports) == sum(len(e.names) for e in self.entries.values())
+        assert len(self._by_name) == sum(len(e.names) for e in self.entries.values())
+        assert self._by_name.keys() <= self._exports.keys(), "a name without its export count"
         assert not self._touched, "a turn has not ended"
         assert {t: h[0] for t, h in self.held.items()} == pointers, "held does not count the stored pointers"
         assert all(h[1] > 0 for h in self.held.values()), "a pointer for which no reference came"

@@ -58,6 +58,7 @@ class Checker(doctest.OutputChecker):
         self._ids = Ids()
 
     def check_output(self, want, got, optionflags):
+        got = got.expandtabs()  # as doctest does to the page
         if RAISED.match(want):
             want, got = f"{want.rstrip()}...\n", RAISED.sub(r"\1", got, count=1)
         return super().check_output(want, self._ids.translated(want, got), optionflags)

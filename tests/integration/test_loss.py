@@ -20,7 +20,7 @@ from tests.conftest import alive, pids_of, until
 
 ROOT = Path(__file__).parents[2]
 QUICKLY_S = 2.0
-STUCK = r"no answer within 0\.3 s.*julie has \d+ to do"
+STUCK = r"no answer within 0\.3 s.*julie has \d+ to do|worker julie does not answer: its process is stopped"
 
 
 @contextlib.contextmanager
@@ -136,8 +136,37 @@ def test_sync_does_not_wait_for_the_dead(run):
         for _ in range(100):
             pp += 1
         threading.Timer(0.1, kill, (run, "julie")).start()
-        with quickly():
+        with quickly(), pytest.raises(fp.WorkerLost, match="commands were under way to it") as caught:
             run.sync()
+    error = caught.value
+    assert (error.worker, error.returncode, error.outcome, error.definite) == ("julie", -9, "unknown", False)
+    run.sync()  # it was told of once
+
+
+def test_what_is_not_even_sent_surely_had_no_effect(run):
+    p = sent([1], (run["julie"],))
+    run.sync()
+    kill(run, "julie")
+    until(lambda: run.sync() or "julie" not in run)
+    with pytest.raises(fp.WorkerLost) as caught:
+        p + 1
+    assert (caught.value.outcome, caught.value.definite, caught.value.returncode) == ("not-started", True, -9)
+    run.sync()
+
+
+def test_a_pointer_to_a_worker_that_was_started_again(run):
+    p = sent([1], (run["julie"],))
+    run.sync()
+    old = run["julie"]
+    kill(run, "julie")
+    until(lambda: run.sync() or "julie" not in run)
+    run.add("julie")
+    with pytest.raises(
+        fp.StalePointer, match=r"worker julie is gone(.|\n)*send the data to sim\['julie'\] anew"
+    ) as caught:
+        p.get()
+    assert caught.value.epoch == old.number != run["julie"].number
+    assert sent([2], (run["julie"],)).get().tolist() == [2]
 
 
 def test_the_other_client_is_told_too(run):
@@ -239,6 +268,67 @@ def test_a_pointer_that_arrives_after_its_deadline_is_released():
         run.sync()
         del pp
         assert [len(w._objects) for w in run] == [0, 0]
+
+
+# ---------------------------------------------------------------- a worker that is stopped
+
+
+def test_a_stopped_worker_is_known_within_a_second_and_delays_nobody_else(run):
+    p, q = sent([1], (run["julie"],)), sent([2], (run["toby"],))
+    run.sync()
+    with stopped(run.pids["julie"]):
+        began_s = time.monotonic()
+        for call in (p.get_copy, run.sync, lambda: run["julie"]._objects):
+            with quickly(), pytest.raises(fp.WorkerUnresponsive, match="worker julie does not answer: its process is"):
+                call()
+            # What was given up holds nobody: the other worker, and inspections of it, go on.
+            assert (q + 1).get().tolist() == [3]
+        assert time.monotonic() - began_s < 10
+        q += 1
+    assert p.get().tolist() == [1]
+    assert q.get().tolist() == [3]
+    run.sync()
+    assert [len(w._objects) for w in run] == [0, 0, 0]
+
+
+def test_who_waits_for_ever_waits_for_a_stopped_worker(run):
+    p = sent([1], (run["julie"],))
+    run.sync()
+    with stopped(run.pids["julie"]):
+        threading.Timer(1.0, os.kill, (run.pids["julie"], signal.SIGCONT)).start()
+        assert p.get_copy(timeout=None).tolist() == [1]
+
+
+def test_a_stopped_worker_takes_only_so_much_and_others_go_on(run):
+    p, q = fp.tensor(np.ones(50_000)).send(run["julie"]), sent([0], (run["toby"],))
+    big = np.ones(50_000)
+    run.sync()
+    with stopped(run.pids["julie"]):
+        with pytest.raises((fp.Overloaded, fp.WorkerUnresponsive)):  # noqa: PT012
+            for _ in range(10_000):
+                p += big
+        for _ in range(20_000):
+            q += 1
+        assert q.get_copy().tolist() == [20_000]
+        queued = run._session.ask_broker("progress")["queues"]["julie"]
+        assert queued < 100
+    run.sync()
+    del p
+
+
+def test_the_order_of_a_program_survives_a_sync_that_was_given_up(run):
+    """What was issued before it, on a longer way, is not overtaken by what comes after it."""
+    x = sent([1], (run["julie"],))
+    xx = x.clone().send(run["toby"])
+    run.sync()
+    with stopped(run.pids["toby"]):
+        xx += 1
+        with pytest.raises(fp.DeadlineExceeded):
+            run.sync(timeout=0.2)
+        x *= 10
+        run.flush()
+    assert x.get_copy().tolist() == [20]
+    del xx
 
 
 # ---------------------------------------------------------------- the broker, the supervisor

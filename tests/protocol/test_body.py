@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -64,6 +65,25 @@ def test_globals_are_refused(value, capsys):
 def test_each_fault_is_a_protocol_error(data):
     with pytest.raises(ProtocolError):
         bodies.loads(data)
+
+
+@pytest.mark.parametrize(
+    "bomb", [b"\x88r\x00\x00\x00\x02", b"\x88r\xff\xff\xff\xff", b"\x88p99999999\n", b"\x8c\x01r\x88r\x00\x00\x01\x00"]
+)
+def test_a_few_bytes_do_not_allocate_a_large_memo(bomb):
+    """The unpickler's memo is an array: one index of four bytes makes it as large as that says."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(ProtocolError):
+            bodies.loads(bomb + b".")
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("text", ["sqrt", "repeat me", "rrrrr\x01", "p123456", "pppp99999999"])
+def test_texts_that_look_like_one_are_texts(text):
+    assert bodies.loads(bodies.dumps((text, text.encode(), [text] * 3))) == (text, text.encode(), [text] * 3)
 
 
 @settings(max_examples=300)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial, partialmethod
 from typing import Any
 from unittest.mock import patch
 
@@ -15,15 +16,16 @@ from farptr.client.batches import Batches
 from farptr.client.core import SessionCore
 from farptr.client.order import Outstanding
 from farptr.client.places import Places
+from farptr.client.session import Session
 from farptr.protocol.body import loads
-from farptr.protocol.commands import KEEP_NOT, MOVE, PULL, PUSH
+from farptr.protocol.commands import KEEP_NOT, KEEP_OWN, MOVE, PULL, PUSH
 from farptr.protocol.errors import ProtocolError
 from farptr.protocol.header import Flag, Kind, names_of, read, triples
 from farptr.protocol.ids import worker_of
 from farptr.worker.core import WorkerCore
 from farptr.worker.outbox import Outbox
 from farptr.worker.places import Places as WorkerPlaces
-from farptr.worker.store import Store
+from farptr.worker.store import Entry, Store
 
 MUTANTS: dict[str, Callable[[], Any]] = {}
 
@@ -343,7 +345,7 @@ def pulls_do_not_look() -> Iterator[None]:
     real = WorkerPlaces.pull
 
     def pull(self: Any, command: Any) -> None:
-        _, _, name, asker = command
+        _, _, name, asker, _ = command
         value = self.store.value(name)
         if getattr(value, "target", 0) == asker:
             self._put_at(worker_of(asker), command, asker, value, None, KEEP_NOT)
@@ -384,4 +386,76 @@ def releases_are_forgotten() -> Iterator[None]:
         return []
 
     with patch.object(Store, "end_turn", end_turn):
+        yield
+
+
+@mutant
+def found_data_moves_away() -> Iterator[None]:
+    """What others found goes when its maker moves it, and leaves a pointer like anything else."""
+    with patch.object(Entry, "stays", property(lambda self: self.keep == KEEP_OWN)):
+        yield
+
+
+@mutant
+def foreign_moves_leave_stubs() -> Iterator[None]:
+    """A worker does not look whether who moves or pulls an object made it."""
+    with ExitStack() as stack:
+        for name, at in (("move", 5), ("pull_here", 3), ("pull", 4)):
+            real = getattr(WorkerPlaces, name)
+            handler = partial(lambda real, at, self, command: real(self, (*command[:at], False)), real, at)
+            stack.enter_context(patch.object(WorkerPlaces, name, partialmethod(handler)))
+        yield
+
+
+@mutant
+def pulls_take_what_is_there() -> Iterator[None]:
+    """A worker does not look whether what it pulls is what the client means."""
+    real = WorkerPlaces.pull_here
+    with patch.object(WorkerPlaces, "pull_here", lambda self, command: real(self, command[:4])):
+        yield
+
+
+@mutant
+def foreign_paths_are_believed() -> Iterator[None]:
+    """What was found leads to the worker where it was found, and no further."""
+    real_found, real_arrived = Places.found, Places.arrived
+
+    def found(self: Any, name: int, is_pointer: bool) -> Any:
+        return real_found(self, name, False)
+
+    def arrived(self: Any, name: int, source: Any) -> Any:
+        node = real_arrived(self, name, source)
+        if node.foreign:
+            node.target = None
+        return node
+
+    with patch.object(Places, "found", found), patch.object(Places, "arrived", arrived):
+        yield
+
+
+@mutant
+def references_to_nothing_are_not_counted() -> Iterator[None]:
+    """A worker counts no reference to a name under which nothing is."""
+    real = Store.export
+
+    def export(self: Any, name: int) -> None:
+        if name in self._by_name:
+            real(self, name)
+
+    with patch.object(Store, "export", export):
+        yield
+
+
+@mutant
+def refused_references_are_not_counted() -> Iterator[None]:
+    """When a pointer may not take the place of data, its client's references to that name are not counted."""
+    real = WorkerPlaces.check_shared
+    with patch.object(WorkerPlaces, "check_shared", lambda self, name, wire, exports: real(self, name, wire, 0)):
+        yield
+
+
+@mutant
+def failures_are_anybodys() -> Iterator[None]:
+    """A failure is told by its command's number alone, whichever client's command it was."""
+    with patch.object(Session, "_issued", lambda *_: True):
         yield

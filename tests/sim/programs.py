@@ -14,7 +14,7 @@ import numpy as np
 
 import farptr as fp
 from farptr.client.pointer import Pointer
-from farptr.client.workers import StoredError, StoredPointer
+from farptr.client.stored import StoredError, StoredPointer
 from farptr.protocol.errors import FarptrError, NotCollocated, ObjectGone, SeveralFailed
 from tests.sim.model import Box, Failed, Handle, Model
 

@@ -13,7 +13,9 @@ from tests.sim.mutants import MUTANTS
 RARE = {
     "remote_get_like_any_other", "a_reply_clears_everything", "batches_in_any_order", "replies_before_forwards",
     "lists_wait_for_their_own_session", "free_without_exports", "pulls_do_not_look", "contents_always_arrive",
-    "pulls_give_no_reference",
+    "pulls_give_no_reference", "found_data_moves_away", "foreign_moves_leave_stubs", "foreign_paths_are_believed",
+    "references_to_nothing_are_not_counted", "refused_references_are_not_counted", "failures_are_anybodys",
+    "pulls_take_what_is_there",
 }  # fmt: skip
 SEEDS = 1500
 

@@ -345,6 +345,7 @@ class World:
     def _left(self) -> list[str]:
         left = []
         for name, core in self.workers.items():
+            left += [f"{name} counts references to {n}" for n in core.store._exports]
             left += [f"{name}:{i} = {e.value!r} ({e.names})" for i, e in core.store.entries.items()]
             left += [f"{name} holds {target}: {counts}" for target, counts in core.store.held.items()]
         left += [f"rows {name}: {self.broker.rows.holders(name)}" for name in list(self.broker.rows._records)]

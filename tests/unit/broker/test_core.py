@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from farptr.broker.core import MARK_LOW, BrokerCore
+from farptr.broker.core import MARK_LOW, MARK_LOW_ALL, UNIT_BYTES, BrokerCore
 from farptr.broker.questions import answer
 from farptr.protocol import body as bodies
 from farptr.protocol.errors import BadName, ProtocolError
@@ -252,10 +252,11 @@ def test_a_lost_worker_settles_what_it_had():
     out = bench.core.lose(bench["julie"], "it was killed")
     bench.core.check()
     kinds = [header_of(d).kind for d in out]
-    assert kinds.count(Kind.ROSTER) == 2
     assert kinds[-1] == Kind.SYNCED
-    news = body_of(next(d for d in out if d.destination == bench["me1"]))
+    assert [body_of(d)["lost"] for d in out if d.destination == bench["toby"]] == [bench["julie"]]
+    news, undone = [body_of(d) for d in out if d.destination == bench["me1"] and d.frame[3] == Kind.ROSTER]
     assert (news["lost"], news["role"], news["why"]) == (bench["julie"], "worker", "it was killed")
+    assert undone == {"worker": bench["julie"], "undone": 1}
     assert bench.core.rows.snapshot() == {y: {bench["me1"]: 1}}
 
 
@@ -263,7 +264,7 @@ def test_what_is_for_or_about_the_dead_is_dropped():
     bench = Bench()
     x = bench.name("julie")
     bench.core.lose(bench["julie"], "gone")
-    assert command(bench, "julie", creates=triples([(x, 1)])) == []
+    assert command(bench, "julie", creates=triples([(x, 1)])) == [(Kind.ROSTER, bench["me1"])], "it is told of it"
     assert command(bench, "toby", refs=triples([(x, 1)])) == [(Kind.COMMAND, bench["toby"])]
     assert bench.give("me1", Kind.NOTE, releases=triples([(x, 1)])) == []
     assert len(bench.core.rows) == 0
@@ -289,18 +290,86 @@ def test_bye():
     assert command(bench, "julie") == [], "a closed session is not read any more"
 
 
+def test_what_comes_twice_is_dropped():
+    bench = Bench()
+    x = bench.name("julie")
+    for _ in range(3):
+        command(bench, "julie", creates=triples([(x, 1)]), sequence=1)
+    command(bench, "julie", sequence=2)
+    command(bench, "julie", sequence=1)
+    assert (bench.core.settling.total, bench.core.duplicates) == (2, 3)
+    for _ in range(3):
+        bench.done("julie", sequence=7)
+    assert bench.core.settling.total == 1
+    assert bench.core.rows.snapshot() == {x: {bench["me1"]: 1}}
+
+
 # ---------------------------------------------------------------- marks and questions
 
 
-def test_marks_are_answered_when_few_are_under_way():
+def test_a_mark_is_answered_when_its_worker_has_done_what_came_before_it():
     bench = Bench()
     for _ in range(MARK_LOW + 2):
         command(bench, "julie")
-    assert bench.give("me1", Kind.MARK, sequence=11) == []
+    assert bench.give("me1", Kind.MARK, destination="julie", sequence=11) == []
+    for _ in range(5):
+        command(bench, "julie")
+    assert bench.give("me1", Kind.MARK, destination="toby", sequence=12) == [(Kind.MARKED, bench["me1"])]
     assert bench.done("julie") == []
     assert bench.done("julie") == [(Kind.MARKED, bench["me1"])]
     assert bench.got[bench["me1"]][-1].sequence == 11
-    assert bench.give("me1", Kind.MARK, sequence=12) == [(Kind.MARKED, bench["me1"])]
+
+
+def test_a_mark_counts_bytes():
+    bench = Bench()
+    command(bench, "julie", value_bytes=(MARK_LOW + 1) * UNIT_BYTES)
+    assert bench.give("me1", Kind.MARK, destination="julie", sequence=11) == []
+    assert bench.done("julie") == [(Kind.MARKED, bench["me1"])]
+
+
+def test_a_mark_for_the_whole_session():
+    bench = Bench()
+    for _ in range(MARK_LOW_ALL + 1):
+        command(bench, "julie")
+    assert bench.give("me1", Kind.MARK, sequence=11) == []
+    assert bench.done("julie") == [(Kind.MARKED, bench["me1"])]
+
+
+def test_a_mark_for_the_dead_is_answered_at_once():
+    bench = Bench()
+    julie = bench["julie"]
+    bench.core.lose(julie, "gone")
+    assert bench.give("me1", Kind.MARK, destination="julie", sequence=11) == [(Kind.MARKED, bench["me1"])]
+
+
+@pytest.mark.parametrize("flags", [Flag.FENCE, Flag.FENCE | Flag.ALL])
+def test_what_waits_with_a_fence_can_be_given_up(flags):
+    bench = Bench(clients=2)
+    x = bench.name("julie")
+    command(bench, "julie", creates=triples([(x, 1)]))
+    assert command(bench, "toby", flags=flags, sequence=5, releases=triples([(x, 1)])) == []
+    cancel = bodies.dumps(5)
+    assert bench.give("me1", Kind.CANCEL, cancel, sequence=6) == [(Kind.FREE, bench["julie"])], "it still releases"
+    assert command(bench, "toby") == [(Kind.COMMAND, bench["toby"])]
+    assert command(bench, "toby", source="me2") == [(Kind.COMMAND, bench["toby"])]
+
+
+def test_what_stands_behind_a_fence_that_is_given_up_waits_on():
+    bench = Bench()
+    command(bench, "julie")
+    bench.give("me1", Kind.SYNC, flags=Flag.FENCE | Flag.ALL, sequence=5)
+    assert command(bench, "toby", sequence=6) == []
+    assert bench.give("me1", Kind.CANCEL, bodies.dumps(5), sequence=7) == []
+    assert not bench.core.settling.barrier
+    assert bench.done("julie") == [(Kind.COMMAND, bench["toby"])]
+
+
+def test_giving_up_what_is_not_there_does_nothing():
+    bench = Bench()
+    command(bench, "julie", sequence=4)
+    assert bench.give("me1", Kind.CANCEL, bodies.dumps(4), sequence=5) == []
+    with pytest.raises(ProtocolError):
+        bench.give("me1", Kind.CANCEL, bodies.dumps("x"), sequence=6)
 
 
 def test_questions():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from farptr.client.answers import Answer, Lost
+from farptr.client.batches import UNIT_BYTES
 from farptr.client.core import SessionCore
 from farptr.client.graph import UNKNOWN, Node, path_of
 from farptr.client.outgoing import MARK_EVERY, MARKS
@@ -64,9 +65,11 @@ class Bench:
         act()
         return self.core.out.fences > before
 
-    def answer(self, source, *replies, refs=()):
+    def answer(self, source, *replies, refs=(), sequence=0):
         body = bodies.dumps(tuple(replies))
-        header = Header(Kind.REPLY, source=source, destination=ME, refs=triples(refs), body_bytes=len(body))
+        header = Header(
+            Kind.REPLY, source=source, destination=ME, refs=triples(refs), body_bytes=len(body), sequence=sequence
+        )
         self.core.receive(Envelope(header, body))
         self.core.check()
 
@@ -268,7 +271,7 @@ def test_remote_get(bench):
     bench.core.remote_get(p)
     assert p.target is None
     assert x.target is p
-    assert bench.out()[-1][2][-1][1:] == (PULL_HERE, p.name, False)
+    assert bench.out()[-1][2][-1][1:] == (PULL_HERE, p.name, False, x.name)
     with pytest.raises(InvalidRemoteGet):
         bench.core.remote_get(p)
     assert bench.fenced(lambda: bench.call(p)), "the contents are on their way"
@@ -390,14 +393,51 @@ def test_sync_and_marks(bench):
     assert bench.core.batches.ready[-1].header.flags & Flag.SYNC
     bench.core.receive(Envelope(Header(Kind.SYNCED, sequence=-key)))
     assert bench.core.answers.come.pop(key) == Answer(PLAIN, None)
+
+
+def test_marks_are_for_each_worker(bench):
     for _ in range(MARKS * MARK_EVERY):
         bench.data(J)
         bench.core.out.flush()
-    assert bench.core.out.congested()
-    marks = [e.header.sequence for e in bench.core.batches.ready if e.header.kind == Kind.MARK]
-    for mark in marks:
-        bench.core.receive(Envelope(Header(Kind.MARKED, sequence=mark)))
-    assert not bench.core.out.congested()
+    bench.data(T)
+    assert bench.core.out.full == {J}
+    marks = [e.header for e in bench.core.batches.ready if e.header.kind == Kind.MARK]
+    assert [m.destination for m in marks] == [J] * MARKS
+    bench.core.receive(Envelope(Header(Kind.MARKED, sequence=marks[0].sequence)))
+    assert not bench.core.out.full
+
+
+def test_large_values_weigh_more(bench):
+    big = np.zeros(MARKS * MARK_EVERY * UNIT_BYTES // 16)
+    for _ in range(2):
+        bench.core.send(J, bench.core.ids.next(), True, big)
+    assert bench.core.out.full == {J}
+
+
+def test_a_worker_that_is_lost_is_not_waited_for(bench):
+    for _ in range(MARKS * MARK_EVERY):
+        bench.data(J)
+        bench.core.out.flush()
+    news = bodies.dumps({"lost": J, "name": "julie", "role": "worker", "why": "it left"})
+    bench.core.receive(Envelope(Header(Kind.ROSTER, body_bytes=len(news)), news))
+    assert not bench.core.out.full
+
+
+def test_a_fence_that_is_given_up_is_cancelled_and_forgets_nothing(bench):
+    x = bench.data(J)
+    xx = bench.pointer(T, x)
+    bench.call(xx)
+    bench.out()
+    key = bench.core.out.sync()
+    assert not bench.fenced(lambda: bench.core.tag(x, (), "")), "the SYNC stands between them"
+    bench.out()
+    key = bench.core.out.sync()
+    bench.core.give_up(key)
+    cancel = bench.core.batches.ready[-1]
+    assert (cancel.header.kind, bodies.loads(cancel.body)) == (Kind.CANCEL, -key)
+    bench.call(xx)
+    bench.core.give_up(bench.core.out.sync())
+    assert bench.fenced(lambda: bench.core.tag(x, (), "")), "the chain's command may still be on its way"
 
 
 def test_more_ids_are_asked_for_in_time(bench):
@@ -420,3 +460,17 @@ def test_faults_of_the_broker(bench):
         bench.core.receive(Envelope(Header(Kind.FREE)))
     with pytest.raises(ProtocolError):
         bench.core.receive(Envelope(Header(Kind.REPLY, body_bytes=3), b"bad"))
+
+
+def test_a_reply_that_comes_twice_brings_nothing_twice(bench):
+    x = bench.data()
+    key = bench.core.get(x)
+    name = make_name(T, 77)
+    bench.out()
+    for _ in range(3):
+        bench.answer(J, (key, VALUE, ("P", name)), refs=[(name, 1)], sequence=5)
+    node = bench.core.answers.come.pop(key).value
+    assert (node.claims, node.received) == (1, 1)
+    bench.core.drop(node)
+    bench.out()
+    assert [pair for h in bench.headers for pair in names_of(h.releases)] == [(name, 1)]

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from farptr.client.look import Holder, Reference
-from farptr.client.tensor import tensor
 from farptr.client.stored import OwnData, StoredArray, StoredError, StoredPointer
+from farptr.client.tensor import tensor
 from farptr.views import objects as views
 
 JULIE_X, JULIE_OWN, TOBY_P, AMY_P = 10000000001, 10000000002, 20000000001, 30000000001

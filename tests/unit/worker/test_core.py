@@ -445,6 +445,22 @@ def test_hostile_commands_do_not_kill_the_worker(bench, command):
     assert bench.replies() == [(9, VALUE, wire(1))]
 
 
+# ---------------------------------------------------------------- what comes twice
+
+
+def test_an_envelope_that_comes_twice_is_not_run_twice(bench):
+    bench.have(A=[1])
+    body = bodies.dumps(((2, CALL, None, "=add", (A, ("L", 1)), None),))
+    header = Header(Kind.COMMAND, epoch=4, source=ROOT, destination=HERE, root=ROOT, sequence=8, body_bytes=len(body))
+    assert bench.core.turn(Envelope(header, body))
+    for sequence in (8, 7):
+        assert bench.core.turn(Envelope(header._replace(sequence=sequence), body)) == []
+    assert bench.value(A) == [2]
+    assert bench.core.duplicates == 2
+    assert bench.core.turn(Envelope(header._replace(source=THERE), body)), "each party counts for itself"
+    assert bench.value(A) == [3]
+
+
 # ---------------------------------------------------------------- what others found
 
 

@@ -1,0 +1,1 @@
+"""farptr in Jupyter: displays and magics."""
