@@ -23,6 +23,7 @@ from farptr.client.order import MOVE, PULL, Outstanding
 from farptr.client.outgoing import Outgoing
 from farptr.client.parties import Parties
 from farptr.client.places import Places, in_the_way
+from farptr.client.replies import Replies
 from farptr.client.reports import Reports
 from farptr.protocol import body as bodies
 from farptr.protocol import operations, values
@@ -31,7 +32,6 @@ from farptr.protocol.commands import (
     CALL,
     CELL,
     CLEAR,
-    FAILED,
     FORGET,
     FOUND,
     GET,
@@ -44,16 +44,14 @@ from farptr.protocol.commands import (
     PLAIN,
     PUBLISH,
     PULL_HERE,
-    REPORT,
     SEARCH,
     SEND,
     TAG,
-    VALUE,
     Envelope,
 )  # fmt: skip
 from farptr.protocol.commands import MOVE as C_MOVE
-from farptr.protocol.errors import HopLimit, InvalidRemoteGet, ProtocolError, Report, WorkerUnresponsive
-from farptr.protocol.header import HOP_LIMIT, Flag, Kind, names_of
+from farptr.protocol.errors import HopLimit, InvalidRemoteGet, ProtocolError, WorkerUnresponsive
+from farptr.protocol.header import HOP_LIMIT, Flag, Kind
 from farptr.protocol.ids import IdBlock, id_of, make_name
 
 
@@ -67,8 +65,6 @@ class SessionCore:
         """Party numbers to names, dead ones too."""
         self.commands = 0
         """Number of the newest command."""
-        self._newest: dict[int, int] = {}
-        """The last sequence number of each worker's replies."""
         self.on_news: Callable[[dict[str, Any]], None] | None = None
         self.parties = Parties(self.names)
         self.places = Places(self.ids)
@@ -76,6 +72,7 @@ class SessionCore:
         self.reports = Reports()
         self.order = Outstanding()
         self.batches = Batches(number, epoch)
+        self._replies = Replies(self.answers, self.reports, self.places, self.order, self.batches)
         self.out = Outgoing(self.batches, self.order, self.places, self.parties, self.answers, self.ids)
 
     # ------------------------------------------------------------ commands
@@ -313,17 +310,9 @@ class SessionCore:
 
     def receive(self, envelope: Envelope) -> None:
         """Take in one envelope; what it says appears in ``answers`` and ``reports``."""
-        header, body, buffers = envelope
+        header, body, _ = envelope
         if header.kind == Kind.REPLY:
-            if header.sequence:
-                if header.sequence <= self._newest.get(header.source, 0):
-                    return  # it came twice
-                self._newest[header.source] = header.sequence
-            arrived = dict(names_of(header.refs))
-            for reply in bodies.loads_as(tuple, body):
-                self._reply(header.source, reply, buffers, arrived)
-            for name, count in arrived.items():
-                self.batches.releases[name] = self.batches.releases.get(name, 0) + count
+            self._replies.take(envelope)
         elif header.kind == Kind.ROSTER:
             self._news(bodies.loads_as(dict, body))
         elif header.kind == Kind.MARKED:
@@ -336,44 +325,6 @@ class SessionCore:
                 self.answers.give(-header.sequence, Answer(PLAIN, value))
         else:
             raise ProtocolError(f"the broker sent a {Kind(header.kind).name} to a client")
-
-    def _reply(self, source: int, reply: Any, buffers: tuple[Any, ...], arrived: dict[int, int]) -> None:
-        number, status, payload, *about = reply
-        if status == REPORT:
-            self.reports.add(Report(*payload))
-            return
-        waiting = self.answers.waiting(number)
-        if waiting is None:
-            return  # given up: what it brought goes back with the next flush
-        self.order.answered(_passed(waiting.path, source), number)
-        if status == VALUE:
-            answer = self._value(payload, buffers, arrived, waiting.node)
-            self.answers.give(number, answer._replace(about=tuple(about[0])) if about else answer)
-        elif status == FOUND:
-            self.answers.give(number, Answer(FOUND, [self._found(row, arrived) for row in payload]))
-        else:
-            self.answers.give(number, Answer(status, Report(*payload) if status == FAILED else payload, buffers))
-
-    def _value(self, wire: Any, buffers: tuple[Any, ...], arrived: dict[int, int], node: Node | None) -> Answer:
-        if wire[0] == values.POINTER:
-            if node is None:
-                raise ProtocolError("a worker answered with a pointer that nobody asked for")
-            return Answer(VALUE, self._arrived(wire[1], arrived, node))
-        if wire[0] == values.ERROR:
-            return Answer(FAILED, Report(*wire[1]))
-        return Answer(VALUE, values.decode_array(wire, buffers))
-
-    def _arrived(self, name: int, arrived: dict[int, int], source: Node) -> Node:
-        """The node for a pointer that was fetched."""
-        return _claimed(self.places.arrived(name, source), name, arrived)
-
-    def _found(self, row: Any, arrived: dict[int, int]) -> Node:
-        """The node for what a worker found."""
-        name, is_pointer, tags, description, shape = row
-        node = self.places.found(name, is_pointer)
-        if tags or description:
-            node.about = Known(tuple(tags), description, shape and tuple(shape))
-        return _claimed(node, name, arrived)
 
     def _news(self, news: dict[str, Any]) -> None:
         if "joined" in news:
@@ -408,20 +359,3 @@ class SessionCore:
         self.places.check()
         self.batches.check()
         self.answers.check()
-
-
-def _claimed(node: Node, name: int, arrived: dict[int, int]) -> Node:
-    """The node of a reference that came, with one claim for the handle that will be made of it."""
-    arrived[name] -= 1
-    if not arrived[name]:
-        del arrived[name]
-    node.received += 1
-    node.claims += 1
-    return node
-
-
-def _passed(path: Path | None, source: int) -> Path:
-    """The start of a path that a reply from ``source`` proves: all of it only when its far end answered."""
-    if path is None:
-        return ()
-    return path if path[-1] == source and path.count(source) == 1 else path[:1] if path[0] == source else ()

@@ -1,0 +1,101 @@
+"""What workers' replies bring: values, pointers with their references, failures.
+
+Laws
+    A reply that comes twice is taken once.
+    A reference that came for nobody, or beyond what the reply's answers name, goes back with the next flush.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from farptr.client.answers import Answer, Answers
+from farptr.client.batches import Batches
+from farptr.client.graph import Known, Node, Path
+from farptr.client.order import Outstanding
+from farptr.client.places import Places
+from farptr.client.reports import Reports
+from farptr.protocol import body as bodies
+from farptr.protocol import values
+from farptr.protocol.commands import FAILED, FOUND, REPORT, VALUE, Envelope
+from farptr.protocol.errors import ProtocolError, Report
+from farptr.protocol.header import names_of
+
+References = dict[int, int]
+"""What came with a reply and is not yet anybody's: name to count."""
+
+
+class Replies:
+    """Takes replies in: answers go to ``answers``, failures that nobody waits for to ``reports``."""
+
+    def __init__(
+        self, answers: Answers, reports: Reports, places: Places, order: Outstanding, batches: Batches
+    ) -> None:
+        self._answers, self._reports, self._places = answers, reports, places
+        self._order, self._batches = order, batches
+        self._newest: dict[int, int] = {}
+        """The last sequence number of each worker's replies."""
+
+    def take(self, envelope: Envelope) -> None:
+        """One REPLY."""
+        header, body, buffers = envelope
+        if header.sequence:
+            if header.sequence <= self._newest.get(header.source, 0):
+                return
+            self._newest[header.source] = header.sequence
+        arrived = dict(names_of(header.refs))
+        for reply in bodies.loads_as(tuple, body):
+            self._reply(header.source, reply, buffers, arrived)
+        for name, count in arrived.items():
+            self._batches.releases[name] = self._batches.releases.get(name, 0) + count
+
+    def _reply(self, source: int, reply: Any, buffers: tuple[Any, ...], arrived: References) -> None:
+        number, status, payload, *about = reply
+        if status == REPORT:
+            self._reports.add(Report(*payload))
+            return
+        waiting = self._answers.waiting(number)
+        if waiting is None:
+            return  # given up
+        self._order.answered(_passed(waiting.path, source), number)
+        if status == VALUE:
+            answer = self._value(payload, buffers, arrived, waiting.node)
+            self._answers.give(number, answer._replace(about=tuple(about[0])) if about else answer)
+        elif status == FOUND:
+            self._answers.give(number, Answer(FOUND, [self._found(row, arrived) for row in payload]))
+        else:
+            self._answers.give(number, Answer(status, Report(*payload) if status == FAILED else payload, buffers))
+
+    def _value(self, wire: Any, buffers: tuple[Any, ...], arrived: References, node: Node | None) -> Answer:
+        if wire[0] == values.POINTER:
+            if node is None:
+                raise ProtocolError("a worker answered with a pointer that nobody asked for")
+            return Answer(VALUE, _claimed(self._places.arrived(wire[1], node), wire[1], arrived))
+        if wire[0] == values.ERROR:
+            return Answer(FAILED, Report(*wire[1]))
+        return Answer(VALUE, values.decode_array(wire, buffers))
+
+    def _found(self, row: Any, arrived: References) -> Node:
+        """The node for what a worker found."""
+        name, is_pointer, tags, description, shape = row
+        node = self._places.found(name, is_pointer)
+        if tags or description:
+            node.about = Known(tuple(tags), description, shape and tuple(shape))
+        return _claimed(node, name, arrived)
+
+
+def _claimed(node: Node, name: int, arrived: References) -> Node:
+    """The node of a reference that came, with one claim for the handle that will be made of it."""
+    arrived[name] -= 1
+    if not arrived[name]:
+        del arrived[name]
+    node.received += 1
+    node.claims += 1
+    return node
+
+
+def _passed(path: Path | None, source: int) -> Path:
+    """The start of a path that a reply from ``source`` proves: all of it only when its far end answered."""
+    if path is None:
+        return ()
+    return path if path[-1] == source and path.count(source) == 1 else path[:1] if path[0] == source else ()
