@@ -12,6 +12,7 @@ import numpy as np
 
 from farptr.client import opened
 from farptr.client.core import SessionCore
+from farptr.client.leaks import Leak, leaks
 from farptr.client.pointer import Pointer
 from farptr.client.session import DEFAULT_TIMEOUT, TIMEOUT_S, Session
 from farptr.client.tensor import place
@@ -125,6 +126,13 @@ class Run:
     def search(self, *query: str | int) -> list[Pointer]:
         """Pointers to what every term fits, on all workers, in their order; see ``Worker.search``."""
         return [pointer for worker in self.workers for pointer in worker.search(*query)]
+
+    def leaks(self) -> list[Leak]:
+        """What is stored or counted though nobody can reach it; empty, unless farptr has a fault. Waits.
+
+        Exact only while no other client works. Fetches ids, no values.
+        """
+        return leaks(self)
 
     def why(self, what: int | Pointer) -> Why:
         """Who keeps an object alive, given by its id or by a pointer to it; waits until everything issued is done."""

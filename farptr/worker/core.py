@@ -182,6 +182,9 @@ class WorkerCore:
         if what == "count":
             self._out.reply((number, PLAIN, len(self.store)))
             return
+        if what == "edges":
+            self._out.reply((number, PLAIN, self.store.edges()))
+            return
         if what == "kept":
             self._out.reply((number, PLAIN, self.store.kept()))
             return

@@ -3,7 +3,8 @@
 Laws
     An id is in the store once. It may be known under several generations: each is a name of the same object.
     A value replaced under a name that lives keeps its place in listings; a new name takes a new place.
-    An object goes when FREE has come for every generation with the export count that stands here, unless it is kept.
+    An object goes when FREE has come for every generation with no less than the export count that stands here, unless it
+    is kept.
     A reference counted to a name under which nothing is (what should have come failed) counts like any other: the
     name may come to be stored later, and FREE comes with all of them.
     ``held`` counts, for each object that stored pointers name, how many do and how many references came; when none
@@ -181,6 +182,10 @@ class Store:
         self._labels.pop(entry.label, None)
         entry.label = ""
 
+    def edges(self) -> tuple[tuple[int, int | None], ...]:
+        """(id, what it points at, None for anything but a pointer) of every object."""
+        return tuple([(id, e.value.target if type(e.value) is Pointer else None) for id, e in self.listing()])
+
     def kept(self) -> tuple[tuple[int, str], ...]:
         """(id, why) of what stays without references."""
         return tuple([(id, _WHY[e.keep].format(e.label)) for id, e in self.listing() if e.keep != KEEP_NOT])
@@ -201,8 +206,12 @@ class Store:
         return [name for name in entry.names if not self._exports[name]]
 
     def free(self, name: int, exports: int) -> None:
-        """Nobody holds a reference to this name, unless it was exported again since the broker said so."""
-        if self._exports.get(name) != exports:
+        """Nobody holds a reference to this name, unless it was exported again since the broker said so.
+
+        The broker may have counted more than came here: a worker that was lost took what it should have pushed with it.
+        """
+        counted = self._exports.get(name)
+        if counted is None or counted > exports:
             return
         entry = self._by_name.get(name)
         if entry is None:
