@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         FarptrError,
         FunctionsOff,
         ImplicitFetch,
+        Interrupted,
         InvalidRemoteGet,
         LoadFailed,
         MessageTooLarge,
@@ -59,14 +60,17 @@ if TYPE_CHECKING:
         WorkerUnresponsive,
     )  # fmt: skip
 
-_ERRORS = """
-    BadName BrokerLost DeadlineExceeded FarptrError FunctionsOff ImplicitFetch InvalidRemoteGet LoadFailed
-    MessageTooLarge NoRun
-    NotCollocated NotSerializable ObjectGone Overloaded PointerSpent ProtocolError RemoteError RunError RunExists
-    SessionClosed SeveralFailed StalePointer StartFailed UnknownData UnknownWorker UnsupportedOperation UnsupportedValue
-    UsageError VersionMismatch WorkerLost WorkerUnresponsive
-""".split()
-_HOMES = dict.fromkeys(_ERRORS, "farptr.protocol.errors") | {
+__all__ = [
+    "up", "connect", "tensor", "send", "combine_pointers",
+    "MultiPointer", "Pointer", "Run", "Traffic", "Worker",
+    "BadName", "BrokerLost", "DeadlineExceeded", "FarptrError", "FunctionsOff", "ImplicitFetch", "Interrupted",
+    "InvalidRemoteGet", "LoadFailed", "MessageTooLarge", "NoRun", "NotCollocated", "NotSerializable", "ObjectGone",
+    "Overloaded", "PointerSpent", "ProtocolError", "RemoteError", "RunError", "RunExists", "SessionClosed",
+    "SeveralFailed", "StalePointer", "StartFailed", "UnknownData", "UnknownWorker", "UnsupportedOperation",
+    "UnsupportedValue", "UsageError", "VersionMismatch", "WorkerLost", "WorkerUnresponsive",
+]  # fmt: skip
+
+_HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
     "MultiPointer": "farptr.client.multi",
     "Pointer": "farptr.client.pointer",
     "Run": "farptr.client.run",
@@ -78,17 +82,6 @@ _HOMES = dict.fromkeys(_ERRORS, "farptr.protocol.errors") | {
     "tensor": "farptr.client.tensor",
     "up": "farptr.client.run",
 }
-
-__all__ = [
-    "up", "connect", "tensor", "send", "combine_pointers",
-    "MultiPointer", "Pointer", "Run", "Traffic", "Worker",
-    "BadName", "BrokerLost", "DeadlineExceeded", "FarptrError", "FunctionsOff", "ImplicitFetch", "InvalidRemoteGet",
-    "LoadFailed",
-    "MessageTooLarge", "NoRun", "NotCollocated", "NotSerializable", "ObjectGone", "Overloaded", "PointerSpent",
-    "ProtocolError", "RemoteError", "RunError", "RunExists", "SessionClosed", "SeveralFailed", "StalePointer",
-    "StartFailed", "UnknownData", "UnknownWorker", "UnsupportedOperation", "UnsupportedValue", "UsageError",
-    "VersionMismatch", "WorkerLost", "WorkerUnresponsive",
-]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -185,6 +186,17 @@ class Run:
             if time.monotonic() >= deadline_s:
                 raise DeadlineExceeded(f"the broker has not told that {what} (waited {NEWS_TIMEOUT_S:g} s)")
             self._session.ask_broker("parties")  # news that the broker had before come before its answer
+
+    def interrupt(self, worker: str | Worker) -> None:
+        """Interrupt the operation that a worker computes now; it fails with Interrupted. An idle worker is left alone.
+
+        Work deep in one NumPy call ends when that call returns; ``restart`` does not wait. Raises UnknownWorker.
+        """
+        name = worker.name if isinstance(worker, Worker) else worker
+        pid = self.pids.get(name)
+        if pid is None:
+            raise unknown_worker(name, self._workers)
+        os.kill(pid, signal.SIGUSR1)
 
     # ------------------------------------------------------------ the run
 

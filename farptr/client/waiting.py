@@ -78,7 +78,8 @@ def wait_for(
         if limit_s is not None and time.monotonic() - began_s >= STOPPED_S and (error := stopped()) is not None:
             raise error
         if patience.spent():
-            _check_progress(link, patience, doing)
+            _check_progress(link, patience, done, doing)
+            continue  # what is waited for may have come before the broker's answer
         sleep_s = min(patience.left_s(), STOPPED_S / 5 if link.core.parties.stalled else LOOK_UP_S)
         if link.leader is not None:
             link.follow(sleep_s)
@@ -90,10 +91,10 @@ def wait_for(
             link.lead(sleep_s)
 
 
-def _check_progress(link: Link, patience: Patience, doing: Doing) -> None:
+def _check_progress(link: Link, patience: Patience, done: Callable[[], bool], doing: Doing) -> None:
     """The time is over. A long honest queue is no reason to give up: only a lack of progress is."""
     now = _progress(link)
-    if patience.progress is None or now["done"] > patience.progress:
+    if done() or patience.progress is None or now["done"] > patience.progress:
         patience.renew(now["done"])
         return
     busy = ", ".join(f"{name} has {n} to do" for name, n in now["queues"].items()) or "no worker is busy"

@@ -33,6 +33,7 @@
     ├── DeadlineExceeded            no answer, and no progress, within the timeout
     │   ├── Overloaded                a worker does not keep up
     │   └── WorkerUnresponsive        a worker's process is stopped
+    ├── Interrupted                 an operation was interrupted on purpose
     ├── MessageTooLarge             over the limit for one message; refused at the sender
     ├── HopLimit                    a chain longer than the hop limit
     ├── Exhausted                   ids or party numbers of a run are used up
@@ -311,6 +312,13 @@ class WorkerUnresponsive(DeadlineExceeded):
     """A worker that is needed has work, and its process is stopped. What was issued waits for it, and will run."""
 
     code = 1409
+
+
+class Interrupted(FarptrError, InterruptedError):
+    """An operation was interrupted on purpose (``sim.interrupt``); what it had changed in place by then is changed."""
+
+    code = 1410
+    definite = False
 
 
 class MessageTooLarge(FarptrError, ValueError):

@@ -16,6 +16,7 @@ import numpy as np
 from farptr.protocol import operations as table
 from farptr.protocol.errors import ImplicitFetch, UnsupportedOperation
 from farptr.protocol.values import check_dtype
+from farptr.worker.interrupts import computing
 
 Array = np.ndarray[Any, Any]
 
@@ -95,7 +96,8 @@ def run(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any], count: i
 
     Results may be views of the operands, as they are in NumPy.
     """
-    value = find(operation)(*args, **kwargs)
+    with computing:
+        value = find(operation)(*args, **kwargs)
     if count == 0:
         return []
     if count == 1:

@@ -22,6 +22,7 @@ from farptr.protocol.ids import IdBlock
 from farptr.transport.dealer import Dealer, refusal
 from farptr.worker.core import WorkerCore
 from farptr.worker.failures import Stopped
+from farptr.worker.interrupts import listen
 from farptr.worker.load import load_arrays
 
 log = logging.getLogger("farptr.worker")
@@ -49,6 +50,7 @@ def serve(
     Raises:
         FarptrError: the worker could not load its data or register.
     """
+    listen()
     arrays = load_arrays(Path(load)) if load else {}
     dealer = Dealer(address, {"role": "worker", "name": name, "data": sorted(arrays)})
     signal.signal(signal.SIGTERM, _stop)

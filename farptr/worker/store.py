@@ -3,8 +3,8 @@
 Laws
     An id is in the store once. It may be known under several generations: each is a name of the same object.
     A value replaced under a name that lives keeps its place in listings; a new name takes a new place.
-    An object goes when FREE has come for every generation with no less than the export count that stands here, unless it
-    is kept.
+    An object goes when FREE has come for every generation with no less than the export count that stands here, unless
+    it is kept.
     A reference counted to a name under which nothing is (what should have come failed) counts like any other: the
     name may come to be stored later, and FREE comes with all of them.
     ``held`` counts, for each object that stored pointers name, how many do and how many references came; when none

@@ -80,7 +80,7 @@ def broker_main(address, *, run, seed, control, cleanup):
     cleanup()
 
 
-def worker_main(name, address, *, load, lifeline):
+def worker_main(name, address, *, load, functions, lifeline):
     print(f"{name} says hello")
     if load == "load-failed":
         raise LoadFailed("no such file", hint="give another")

@@ -371,3 +371,28 @@ def test_an_interrupt_while_waiting_leaves_the_session_usable():
                 p.get(timeout=None)
         assert p.get().tolist() == [1]
         run.sync()
+
+
+# ---------------------------------------------------------------- on purpose
+
+
+def test_an_operation_is_interrupted_and_the_worker_lives_on():
+    with fp.up("julie", "toby", functions=True) as run:
+        p = sent([1.0], (run["julie"],))
+        run.sync()
+        run.interrupt("julie")  # it is idle: nothing happens
+        q = fp.tensor(np.ones((700, 700), int)).send(run["julie"])  # integers: some tenths of a second each
+        slow = [q @ q for _ in range(3)]
+        run.flush()
+        until(lambda: run._session.ask_broker("progress")["under_way"] > 0)
+        time.sleep(0.1)  # it computes by now, or soon: the interrupt is repeated until it has met something
+        deadline_s = time.monotonic() + 20
+        while run._session.ask_broker("progress")["under_way"] and time.monotonic() < deadline_s:
+            run.interrupt(run["julie"])
+            time.sleep(0.05)
+        with pytest.raises((fp.Interrupted, fp.SeveralFailed), match=r"interrupted on purpose|commands failed"):
+            run.sync()
+        assert (p + 1).get().tolist() == [2.0]
+        with pytest.raises(fp.UnknownWorker, match=r"did you mean 'julie'"):
+            run.interrupt("julei")
+        del slow

@@ -1,0 +1,43 @@
+"""Interrupting what a command computes, and nothing else.
+
+Law
+    A signal raises ``Interrupted`` only while an operation (or a cell) computes: what this worker keeps in order
+    between operations is never cut short. Work deep in one NumPy call is interrupted when that call returns.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from farptr.protocol.errors import Interrupted
+
+INTERRUPT = signal.SIGUSR1
+
+
+class Computing:
+    """``with computing:`` around what may be interrupted."""
+
+    __slots__ = ("depth",)
+
+    def __init__(self) -> None:
+        self.depth = 0
+
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.depth -= 1
+
+
+computing = Computing()
+
+
+def _interrupt(*_: Any) -> None:
+    if computing.depth:
+        raise Interrupted("it was interrupted on purpose", hint="what it had changed by then is changed")
+
+
+def listen() -> None:
+    """From now on INTERRUPT means that; in a process's main thread."""
+    signal.signal(INTERRUPT, _interrupt)
