@@ -112,7 +112,7 @@ class BrokerCore:
         if party.role == WORKER:
             self.rows.drop_owner(number)
             undone = self.settling.lose_worker(number)
-            self._free(frees, next(iter(self.settling.sessions), number), out)
+            self._free_for_nobody(number, frees, out)
         else:
             session = self.settling.lose_client(number)
             self._free(frees, number, out)
@@ -305,6 +305,13 @@ class BrokerCore:
 
     def _nothing(self, source: int, item: Input, out: list[Delivery]) -> None:
         """A NOTE: its header has said it all."""
+
+    def _free_for_nobody(self, lost: int, frees: list[Free], out: list[Delivery]) -> None:
+        """Free what a lost worker held. It counts for any session, or, when no client is here, for one of its own."""
+        if frees:
+            root = next(iter(self.settling.sessions), 0) or self.settling.begin_for_nobody(lost)
+            self._free(frees, root, out)
+            self.settling.forget_if_over(self.settling.sessions[root])
 
     def _free(self, frees: list[Free], root: int, out: list[Delivery]) -> None:
         if root not in self.settling.sessions:  # no client was ever here, so nothing can be under way either

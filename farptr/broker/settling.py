@@ -104,6 +104,12 @@ class Settling:
         """A client has registered."""
         self.sessions[number] = Session(number)
 
+    def begin_for_nobody(self, number: int) -> int:
+        """Something is to be done that no client asked for: a root for it; ``forget_if_over`` comes next."""
+        self.sessions[number] = session = Session(number)
+        session.alive = False
+        return number
+
     def begin_worker(self, number: int) -> None:
         """A worker has registered."""
         self.turns[number] = deque()

@@ -1,7 +1,8 @@
 """What was asked, and what came back.
 
 Laws
-    A question that waits gets exactly one answer: a party's, or the loss of a worker on its path.
+    A question that waits gets exactly one answer: a party's, or the loss of a worker on its path (or, where its path is
+    longer than was believed, of one beyond: that is found out once all is done).
     A question that was given up gets none; what comes for it all the same is nobody's.
 """
 
@@ -48,6 +49,8 @@ class Lost(NamedTuple):
     """The answer to a command whose worker is gone."""
 
     worker: int
+    hop: int = 0
+    """Its place on the path of the command, 0 for the first worker."""
 
 
 class Answers:
@@ -84,7 +87,16 @@ class Answers:
         """A worker is gone: what it may have been needed for is answered with that."""
         for key, waiting in list(self._waiting.items()):
             if waiting.path is None or worker in waiting.path:
-                self.give(key, Lost(worker))
+                self.give(key, Lost(worker, waiting.path.index(worker) if waiting.path else 0))
+
+    def newest(self) -> int:
+        """The newest command whose answer somebody waits for; 0 for none."""
+        return max(0, *self._waiting) if self._waiting else 0
+
+    def lose_up_to(self, number: int, worker: int) -> None:
+        """All commands up to that one are done: those that still wait were lost with a worker."""
+        for key in [key for key in self._waiting if 0 < key <= number]:
+            self.give(key, Lost(worker))
 
     def give_up(self, key: int) -> tuple[Answer | Lost | None, Fence | None]:
         """Nobody waits for this any more: the answer, if it has come, and the fence, if it stands."""

@@ -72,6 +72,8 @@ class SessionCore:
         self.reports = Reports()
         self.order = Outstanding()
         self.batches = Batches(number, epoch)
+        self._unsure: dict[int, tuple[int, int]] = {}
+        """Questions to the broker: once one is answered, commands up to that number that wait are lost with that worker."""
         self._replies = Replies(self.answers, self.reports, self.places, self.order, self.batches)
         self.out = Outgoing(self.batches, self.order, self.places, self.parties, self.answers, self.ids)
 
@@ -321,6 +323,8 @@ class SessionCore:
             value = bodies.loads(body) if body else None
             if -header.sequence == self.out.asked_ids:
                 self.out.grant(int(value))  # type: ignore[arg-type]
+            elif header.sequence in self._unsure:
+                self.answers.lose_up_to(*self._unsure.pop(header.sequence))
             else:
                 self.answers.give(-header.sequence, Answer(PLAIN, value))
         else:
@@ -341,8 +345,18 @@ class SessionCore:
             self.parties.stall(news["worker"], news["stalled"])
         if "undone" in news:
             self.parties.note_undone(news["worker"], news["undone"])
+            self._make_sure(news["worker"])
         if self.on_news:
             self.on_news(news)
+
+    def _make_sure(self, lost: int) -> None:
+        """A question may have been lost with a worker that was not believed to be on its way: ask when all is done.
+
+        What then has no answer gets none; a loss can keep a chain as long as it was, and the path believed is shorter.
+        """
+        newest = self.answers.newest()
+        if newest and all(upto < newest for upto, _ in self._unsure.values()):
+            self._unsure[self.out.ask_when_done()] = (newest, lost)
 
     def give_up(self, key: int) -> None:
         """Nobody waits for this answer any more; what it brings is released when it comes."""

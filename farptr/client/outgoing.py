@@ -172,6 +172,10 @@ class Outgoing:
         sequence = self._batches.control(Kind.ASK, body, flags=flags)
         return self._answers.expect(-sequence, (), fence=Fence(sequence, Outstanding()) if settled else None)
 
+    def ask_when_done(self) -> int:
+        """Ask the broker something that it answers when all that was issued is done; the sequence number to wait for."""
+        return self._batches.control(Kind.ASK, bodies.dumps({"what": "progress"}), flags=Flag.FENCE)
+
     def leave(self) -> None:
         """Make the last words ready."""
         self._batches.flush()

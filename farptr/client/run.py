@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -325,6 +326,10 @@ def _join(address: str, *, sync: bool | None, timeout: float | None, running: Ru
     run = Run(session, welcome["roster"], running, name=name, directory=directory)
     for tell in opened.observers:
         tell(run)
+    if "IPython" in sys.modules:
+        from farptr.notebook.interrupts import guard
+
+        guard()
     return run
 
 

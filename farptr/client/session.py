@@ -168,7 +168,7 @@ class Session:
                     self.link.send_ready()
                 raise
             if isinstance(answer, Lost):
-                raise core.parties.worker_lost(answer.worker)
+                raise core.parties.worker_lost(answer.worker, answer.hop)
             return self._outcome(answer)
 
     def _outcome(self, answer: Answer) -> Answer:

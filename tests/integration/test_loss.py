@@ -396,3 +396,20 @@ def test_an_operation_is_interrupted_and_the_worker_lives_on():
         with pytest.raises(fp.UnknownWorker, match=r"did you mean 'julie'"):
             run.interrupt("julei")
         del slow
+
+
+@pytest.mark.parametrize("hops", [1, 2, 5])
+def test_a_death_names_the_worker_and_its_hop(hops):
+    names = [f"w{i}" for i in range(hops)]
+    for at in range(hops):
+        with fp.up(*names) as run:
+            p = sent([1.0], [run[name] for name in reversed(names)])
+            run.sync()
+            with stopped(run.pids[names[at]]):
+                threading.Timer(0.05, kill, (run, names[at])).start()
+                with quickly(), pytest.raises(fp.WorkerLost) as caught:
+                    _ = p.shape
+            assert (caught.value.worker, caught.value.hop, caught.value.returncode) == (names[at], at, -9)
+            with pytest.raises(fp.WorkerLost) as caught:
+                p + 1
+            assert (caught.value.worker, caught.value.hop, caught.value.definite) == (names[at], at, True)
