@@ -378,7 +378,7 @@ def test_lost_workers(bench):
     asked, got = bench.core.ask(p, "shape"), bench.core.get(p)
     news = bodies.dumps({"lost": J, "name": "julie", "role": "worker", "why": "killed"})
     bench.core.receive(Envelope(Header(Kind.ROSTER, body_bytes=len(news)), news))
-    assert bench.core.answers.come == {asked: Lost(J)}
+    assert bench.core.answers.come == {asked: Lost(J, hop=1)}
     with pytest.raises(WorkerLost, match=r"julie.*killed"):
         bench.data(J)
     with pytest.raises(WorkerLost, match="hop 1"):
