@@ -5,14 +5,15 @@ Each has a fresh kernel. A test holds the files against another execution, ids a
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "examples").glob("*.ipynb"))
 CELL_TIMEOUT_S = 60
@@ -29,8 +30,14 @@ def execute(notebook: Any) -> Any:
     """The notebook with the outputs of a fresh kernel; an error of a cell is raised."""
     fresh = nbformat.from_dict(notebook)
     with tempfile.TemporaryDirectory(prefix="nb-", dir="/tmp") as folder:
-        manager = AsyncKernelManager(kernel_name="python3", transport="ipc", connection_file=f"{folder}/kernel.json")
-        NotebookClient(fresh, km=manager, timeout=CELL_TIMEOUT_S, resources={"metadata": {"path": folder}}).execute()
+        files = {"transport": "ipc", "connection_file": f"{folder}/kernel.json"}
+        NotebookClient(
+            fresh,
+            kernel_name="python3",
+            config=Config(KernelManager=files),
+            timeout=CELL_TIMEOUT_S,
+            resources={"metadata": {"path": folder}},
+        ).execute(env={**os.environ, "IPYTHONDIR": folder})
     for cell in fresh.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":

@@ -14,7 +14,8 @@ _HISTORY = re.compile(r"_+|_i*\d*|_oh|_dh|_ih")
 def names_of(kind: type | tuple[type, ...]) -> dict[int, list[str]]:
     """By ``id()``, the names of the objects of that kind that ``__main__`` has or holds. Calls no method of them."""
     found: dict[int, list[str]] = {}
-    for name, value in list(vars(sys.modules["__main__"]).items()):
+    variables = sorted(vars(sys.modules["__main__"]).items(), key=lambda item: item[0] == "Out")
+    for name, value in variables:
         for text, one in _named(name, value):
             if isinstance(one, kind):
                 found.setdefault(id(one), []).append(text)

@@ -63,8 +63,7 @@ class Known:
 
     def html(self, words: str) -> str:
         """The picture; ``words`` are for those who do not see it."""
-        among = [name for _, name in sorted(self._core.names.items())]
-        return svg(draw(self.boxes(), among=among), words)
+        return svg(draw(self.boxes(), among=list(self._core.names.values())), words)
 
     def boxes(self) -> list[Box]:
         """Me first, then the workers in the order in which they came up."""
@@ -99,7 +98,7 @@ def handles_of(session: Session) -> list[tuple[Pointer, str]]:
     called = names_of(Pointer)
     found = [h for h in gc.get_objects() if isinstance(h, Pointer) and _is_of_use(h, session)]
     labelled = [(h, " = ".join(called.get(id(h), ())) or "a handle without a name") for h in found]
-    return sorted(labelled, key=lambda row: (id(row[0]) not in called, "[" in row[1], row[1]))
+    return sorted(labelled, key=lambda row: (id(row[0]) not in called, "[" in row[1].partition(" ")[0], row[1]))
 
 
 def _is_of_use(handle: Pointer, session: Session) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 import re
 from typing import Any, NoReturn
 
@@ -59,8 +60,6 @@ def loads(data: bytes, *, batch: bool = False) -> Any:
 
 def _check_puts(data: bytes) -> None:
     """Raise ProtocolError for a memo index that is too large. Walks the opcodes as far as there may be one."""
-    import pickletools  # late: nearly no body comes here
-
     last = max(found.start() for found in _MAY_PUT.finditer(data))
     for opcode, index, at in pickletools.genops(data):
         if at is None or at > last:
