@@ -1,30 +1,43 @@
-"""Draw docs/pictures/chain.svg from the objects of a real run: ``python docs/pictures/make.py``.
+"""Draw the pictures of the pages from the objects of real runs: ``python docs/pictures/make.py``.
 
-The seed fixes the ids, so the same program gives the same picture, byte for byte; a test holds the file against it.
+``chain.svg`` shows CODE. The others belong to docs/tutorial.md: its examples are run in order, and each picture that the
+page links shows what every process holds at that place. Seeds fix the ids, so the same program gives the same pictures,
+byte for byte; a test holds the files against it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import doctest
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 import farptr as fp
-from farptr.client.workers import StoredPointer
+from farptr.client.stored import OwnData, StoredPointer
 from farptr.demo.tour import routes
 from farptr.views import boxes
 from farptr.views.boxes import DIM, Box, Measures, Row
 
-PICTURE = Path(__file__).with_name("chain.svg")
+FOLDER = Path(__file__).parent
+PICTURE = FOLDER / "chain.svg"
 CODE = (
     "pp = fp.tensor([123, 13]).send(julie).send(toby)",
     "y = pp + pp",
 )
 SEED = 8086
+TUTORIAL = FOLDER.parent / "tutorial.md"
+STEP = re.compile(r"^```pycon\n(?P<code>.*?)^```$|^!\[(?P<words>[^\]]+)\]\(pictures/(?P<file>[\w.-]+)\)", re.M | re.S)
+"""A block of examples, or a picture with what it shows in words."""
 
 MARGIN = 16
 MEASURES = Measures(box=257, gap=48, head=30, row=34, row_gap=12, character=8.5, columns=3)
-WIDTH = 2 * MARGIN + 3 * MEASURES.box + 2 * MEASURES.gap
 CODE_TOP, LINE, BOX_TOP = 34, 22, 92
 
 STYLE = """
@@ -42,48 +55,38 @@ class Scene(NamedTuple):
     values: list[str]
 
 
+def pictures() -> dict[Path, str]:
+    """All pictures of the pages: file and SVG text."""
+    return {PICTURE: draw(perform())} | dict(tutorial())
+
+
+# ---------------------------------------------------------------- the chain
+
+
 def perform() -> Scene:
     """Run CODE on real processes and look."""
-    scope = {"fp": fp}
+    scope: dict[str, Any] = {"fp": fp}
     with fp.up("julie", "toby", seed=SEED) as sim:
         scope |= {"julie": sim["julie"], "toby": sim["toby"]}
         exec(CODE[0], scope)
         before = sim.traffic()
         exec(CODE[1], scope)
         (hops,) = routes(before, sim.traffic())
-        mine = [Row(name, target=scope[name].id_at_location) for name in ("pp", "y")]
-        parties = [Box("me", "client, a process", mine)]
-        parties += [Box(name, "worker, a process", _stored(sim[name]._objects)) for name in ("toby", "julie")]
+        parties = [_mine(scope), *(_theirs(sim[name]) for name in ("toby", "julie"))]
         return Scene(parties, hops, [repr(value) for value in sim["julie"]._objects.values()])
-
-
-def _stored(objects: dict[int, object]) -> list[Row]:
-    return [
-        Row(str(id), key=id, target=value.id_at_location)
-        if isinstance(value, StoredPointer)
-        else Row(str(id), repr(value).removeprefix("tensor(").removesuffix(")"), id)
-        for id, value in objects.items()
-    ]
 
 
 def draw(scene: Scene) -> str:
     """The picture as SVG text."""
-    drawing = boxes.draw(scene.boxes, MEASURES, MARGIN, BOX_TOP)
-    total = BOX_TOP + drawing.height + 44
     code = [
         f'<text x="{MARGIN}" y="{CODE_TOP + i * LINE}"><tspan {DIM}>&gt;&gt;&gt; </tspan>{escape(line)}</text>'
         for i, line in enumerate(CODE)
     ]
+    drawing = boxes.draw(scene.boxes, MEASURES, MARGIN, BOX_TOP)
+    total = BOX_TOP + drawing.height + 44
     caption = f'<text {DIM} x="{MARGIN}" y="{total - 16}">the second line took {escape(scene.hops)}</text>'
-    page = f'<rect class="page" width="{WIDTH}" height="{total}" rx="8"/>'
-    body = "\n".join(f"  {part}" for part in [page, *code, *drawing.parts, caption])
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {total}" role="img" fill="currentColor" '
-        f'aria-labelledby="title desc">\n'
-        f'  <title id="title">A chain of pointers across three processes</title>\n'
-        f'  <desc id="desc">{escape(describe(scene))}</desc>\n'
-        f"  <style>{STYLE}  </style>\n{body}\n</svg>\n"
-    )
+    parts = [*code, *drawing.parts, caption]
+    return _svg(parts, total, "A chain of pointers across three processes", describe(scene))
 
 
 def describe(scene: Scene) -> str:
@@ -94,5 +97,96 @@ def describe(scene: Scene) -> str:
     )
 
 
+# ---------------------------------------------------------------- the tutorial
+
+
+def tutorial() -> Iterator[tuple[Path, str]]:
+    """Run the tutorial, and look wherever it shows a picture."""
+    text = TUTORIAL.read_text(encoding="utf-8")
+    scope: dict[str, Any] = {"__name__": "__main__"}
+    with _quiet_prompt():
+        try:
+            for step in STEP.finditer(text):
+                if step["code"] is not None:
+                    for example in doctest.DocTestParser().get_examples(step["code"]):
+                        exec(compile(example.source, "tutorial.py", "single"), scope)
+                    continue
+                sim: fp.Run = scope["sim"]
+                drawing = boxes.draw([_mine(scope), *map(_theirs, sim)], MEASURES, MARGIN, MARGIN)
+                words = " ".join(step["words"].split())
+                yield FOLDER / step["file"], _svg(drawing.parts, drawing.height + 2 * MARGIN, "What each has", words)
+        finally:
+            for run in [value for value in scope.values() if isinstance(value, fp.Run)]:
+                run.close()
+
+
+@contextlib.contextmanager
+def _quiet_prompt() -> Iterator[None]:
+    """A directory to write in, and a prompt that neither prints nor keeps what it would have printed."""
+    shown, sys.displayhook = sys.displayhook, lambda value: None
+    try:
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stdout(None):
+            yield
+    finally:
+        sys.displayhook = shown
+
+
+# ---------------------------------------------------------------- what each has
+
+
+def _mine(scope: dict[str, Any]) -> Box:
+    """The program's variables: pointers and arrays."""
+    rows: list[Row] = []
+    for name, value in scope.items():
+        if isinstance(value, fp.MultiPointer):
+            places = [p.location.name for p in value.pointers]
+            apart = len(set(places)) == len(places)
+            parts = [f'["{place}"]' if apart else f".pointers[{i}]" for i, place in enumerate(places)]
+            rows += [_handle(name + part, p) for part, p in zip(parts, value.pointers, strict=True)]
+        elif isinstance(value, fp.Pointer) and not value._spent:
+            rows.append(_handle(name, value))
+        elif isinstance(value, np.ndarray):
+            rows.append(Row(name, _text(value)))
+    return Box("me", "client, a process", rows)
+
+
+def _handle(name: str, pointer: fp.Pointer) -> Row:
+    text = "" if pointer.gc else "does not own"
+    return Row(name, text, target=(pointer.location.name, pointer.id_at_location))
+
+
+def _theirs(worker: fp.Worker) -> Box:
+    """By id, because objects that others push arrive in any order."""
+    rows = [_stored(worker.name, id, value) for id, value in sorted(worker._objects.items())]
+    return Box(worker.name, "worker, a process", sorted(rows, key=lambda row: row.text.startswith("own ")))
+
+
+def _stored(worker: str, id: int, value: Any) -> Row:
+    key = (worker, id)
+    if isinstance(value, StoredPointer):
+        return Row(str(id), key=key, target=(value.location, value.id_at_location))
+    if isinstance(value, OwnData):
+        return Row(value.name, f"own {value.shape}", key=key)
+    return Row(str(id), _text(value), key)
+
+
+def _text(value: Any) -> str:
+    return repr(value).removeprefix("tensor(").removeprefix("array(").removesuffix(")")
+
+
+def _svg(parts: list[str], height: int, title: str, words: str) -> str:
+    width = 2 * MARGIN + 3 * MEASURES.box + 2 * MEASURES.gap
+    page = f'<rect class="page" width="{width}" height="{height}" rx="8"/>'
+    body = "\n".join(f"  {part}" for part in [page, *parts])
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" fill="currentColor" '
+        f'aria-labelledby="title desc">\n'
+        f'  <title id="title">{escape(title)}</title>\n'
+        f'  <desc id="desc">{escape(words)}</desc>\n'
+        f"  <style>{STYLE}  </style>\n{body}\n</svg>\n"
+    )
+
+
 if __name__ == "__main__":
-    PICTURE.write_text(draw(perform()), encoding="utf-8")
+    for path, text in pictures().items():
+        path.write_text(text, encoding="utf-8")

@@ -290,7 +290,7 @@ class Broker:
         for line in lines:
             event = json.loads(line)
             if event.get("event") == "exited":
-                self._exited(event["name"], event["code"])
+                self._exited(event["name"], event["pid"], event["code"], event.get("note", ""))
             elif event.get("event") == "remove":
                 self._remove(event["name"], event["why"])
 
@@ -301,10 +301,12 @@ class Broker:
             self._lose(party.number, why)
         self._tell({"event": "lost", "name": name})
 
-    def _exited(self, name: str, code: int) -> None:
+    def _exited(self, name: str, pid: int, code: int, note: str) -> None:
+        """A process of the supervisor's is gone; another one, started by hand, may have its name by now."""
         party = self.core.roster.worker(name)
-        if party is not None:
-            self._lose(party.number, ending(code), code)
+        if party is not None and party.pid == pid:
+            self._lose(party.number, "; ".join(filter(None, (ending(code), note))), code)
+        self._tell({"event": "lost", "name": name})
 
 
 def ending(code: int) -> str:

@@ -73,7 +73,8 @@ class SessionCore:
         self.order = Outstanding()
         self.batches = Batches(number, epoch)
         self._unsure: dict[int, tuple[int, int]] = {}
-        """Questions to the broker: once one is answered, commands up to that number that wait are lost with that worker."""
+        """Questions to the broker, by sequence number: (number, worker). Once it is answered, commands up to there that
+        still wait were lost with that worker."""
         self._replies = Replies(self.answers, self.reports, self.places, self.order, self.batches)
         self.out = Outgoing(self.batches, self.order, self.places, self.parties, self.answers, self.ids)
 

@@ -173,7 +173,7 @@ class Outgoing:
         return self._answers.expect(-sequence, (), fence=Fence(sequence, Outstanding()) if settled else None)
 
     def ask_when_done(self) -> int:
-        """Ask the broker something that it answers when all that was issued is done; the sequence number to wait for."""
+        """Ask the broker something that it answers once all issued is done; the sequence number to wait for."""
         return self._batches.control(Kind.ASK, bodies.dumps({"what": "progress"}), flags=Flag.FENCE)
 
     def leave(self) -> None:

@@ -101,7 +101,7 @@ class Parties:
         undone = self.undone.pop(worker, 0)
         self._told.add(worker)
         text = f"worker {name}{where} is gone: {ending.why}" + ("; commands were under way to it" if undone else "")
-        cls, hint = WorkerLost, "what it held is lost with it; the others go on"
+        cls, hint = WorkerLost, f"what it held is lost with it; sim.restart({name!r}) starts it again, empty"
         if name in self._live:
             cls, hint = StalePointer, f"{name} was started again: send the data to sim[{name!r}] anew"
         return cls(text, hint=hint, worker=name, epoch=worker, returncode=ending.returncode, hop=hop, outcome=outcome)

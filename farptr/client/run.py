@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from farptr.client import opened
+from farptr.client import faults, members, opened
 from farptr.client.core import SessionCore
 from farptr.client.leaks import Leak, leaks
 from farptr.client.pointer import Pointer
@@ -20,21 +19,21 @@ from farptr.client.session import DEFAULT_TIMEOUT, TIMEOUT_S, Session
 from farptr.client.tensor import place
 from farptr.client.why import Why, why
 from farptr.client.workers import Me, Worker
-from farptr.launch import ask
 from farptr.launch.rundir import find
 from farptr.launch.start import Running, check_platform, start
-from farptr.protocol.errors import BadName, DeadlineExceeded, RunError, UnknownWorker, UsageError
+from farptr.protocol.errors import BadName, UnknownWorker
 from farptr.protocol.functions import Functions
 from farptr.protocol.functions import checked as checked_functions
 from farptr.protocol.names import check_names, numbered, unknown_worker
+from farptr.protocol.sizes import size_bytes
 from farptr.protocol.values import checked
 from farptr.transport.dealer import Dealer
 
 SYNC_VARIABLE = "FARPTR_SYNC"
 RUN_VARIABLE = "FARPTR_RUN"
 START_TIMEOUT_S = 30.0
-NEWS_TIMEOUT_S = 10.0
-"""By then this client has heard who came and who left; it hears that from the broker."""
+
+KILL = signal.SIGKILL
 
 Spec = str | int | Mapping[str, str | os.PathLike[str] | None]
 
@@ -72,6 +71,8 @@ class Run:
         self._running = running
         self._directory = directory
         self._workers: dict[str, int] = {row[1]: row[0] for row in sorted(roster) if row[2] == "worker"}
+        self._named = dict.fromkeys(self._workers)
+        """Names of all workers so far, in their order."""
         self.name = name
         self.me = Me()
         """The client as a place: ``p.move(sim.me)`` is ``p.get()``."""
@@ -81,6 +82,8 @@ class Run:
     def _heed(self, news: dict[str, Any]) -> None:
         if "joined" in news and news["joined"][2] == "worker":
             self._workers[news["joined"][1]] = news["joined"][0]
+            self._sort(list(self._named))  # one that was started again takes its old place
+            self._named |= dict.fromkeys(self._workers)
         elif news.get("role") == "worker" and self._workers.get(news["name"]) == news["lost"]:
             del self._workers[news["name"]]
 
@@ -88,6 +91,10 @@ class Run:
         """Put the workers in this order; they register in any."""
         first = {name: self._workers[name] for name in names if name in self._workers}
         self._workers = first | self._workers
+        self._named = dict.fromkeys(self._workers) | self._named
+        called = self._session.core.names
+        for name, number in self._workers.items():
+            called[number] = called.pop(number, name)  # displays colour them in this order
 
     # ------------------------------------------------------------ workers
 
@@ -109,7 +116,7 @@ class Run:
         """A worker by name or index; raises UnknownWorker, with the nearest name."""
         if isinstance(which, str):
             if which not in self._workers:
-                raise unknown_worker(which, self._workers)
+                raise members.unknown(self, which)
             return Worker(self._session, self._workers[which])
         workers = self.workers
         if not -len(workers) <= which < len(workers):
@@ -151,12 +158,7 @@ class Run:
         Raises BadName (illegal or taken), LoadFailed, StartFailed; NoRun when the run is going down, RunError when its
         workers are started by hand.
         """
-        self._session.ask_broker("parties")  # a session that is closed, or lost, says so
-        check_names([name])
-        if name in self._workers:
-            raise BadName(f"a worker called {name!r} is already here", hint="take another name")
-        ask.add(self._place(), name, load, checked_functions(functions))
-        self._hear(lambda: name in self._workers, f"{name} is up")
+        members.add(self, name, load, checked_functions(functions))
         return self[name]
 
     def remove(self, worker: str | Worker) -> None:
@@ -165,28 +167,44 @@ class Run:
         Who uses a pointer to what it held gets WorkerLost, which says that it was removed. Raises UnknownWorker, NoRun
         when the run is going down, RunError when its workers are started by hand.
         """
-        self._session.ask_broker("parties")
-        if isinstance(worker, Worker) and worker._session is not self._session:
-            raise UsageError(f"{worker.name} belongs to another run", hint="remove it there")
-        name = worker.name if isinstance(worker, Worker) else worker
-        number = self._workers.get(name)
-        if number is None or (isinstance(worker, Worker) and worker.number != number):
-            raise unknown_worker(name, self._workers)
-        ask.remove(self._place(), name)
-        self._hear(lambda: self._workers.get(name) != number, f"{name} is gone")
+        members.remove(self, worker)
 
-    def _place(self) -> Path:
-        if self._directory is None:
-            raise RunError("this run has no supervisor, so its workers stay as they are")
-        return self._directory
+    def restart(self, worker: str | Worker) -> Worker:
+        """End a worker, unless it is gone already, and start it again; the new one, once it has registered.
 
-    def _hear(self, heard: Callable[[], bool], what: str) -> None:
-        """The supervisor has answered; the broker's news come another way."""
-        deadline_s = time.monotonic() + NEWS_TIMEOUT_S
-        while not heard():
-            if time.monotonic() >= deadline_s:
-                raise DeadlineExceeded(f"the broker has not told that {what} (waited {NEWS_TIMEOUT_S:g} s)")
-            self._session.ask_broker("parties")  # news that the broker had before come before its answer
+        It has its name and, loaded again, its own data; its store is empty otherwise, and its party number another. Who
+        uses a pointer to what the old one held gets StalePointer. One that is coming up again is waited for.
+
+        Raises UnknownWorker, LoadFailed, StartFailed; NoRun when the run is going down, RunError when its workers are
+        started by hand.
+        """
+        return self[members.restart(self, worker)]
+
+    def kill(self, worker: str | Worker, signal: int | str = KILL, *, timeout: float = faults.PATIENCE_S) -> None:
+        """End a worker's process by a signal; returns when this client knows that it is gone, and how it ended.
+
+        Args:
+            worker: its name, or ``"broker"``: everybody who uses the run then gets BrokerLost.
+            signal: a number, or a name such as ``"SIGSEGV"``.
+            timeout: seconds to wait for that; a process may catch a signal and live on.
+
+        Raises UnknownWorker, UsageError for a signal that ends nothing, DeadlineExceeded.
+        """
+        faults.kill(self, members.name_of(self, worker), signal, timeout)
+
+    def stop(self, worker: str | Worker) -> None:
+        """Stop a worker's process (SIGSTOP), or the ``"broker"``'s; returns when it is stopped.
+
+        Raises UnknownWorker.
+        """
+        faults.stop(self, members.name_of(self, worker))
+
+    def cont(self, worker: str | Worker) -> None:
+        """Let a stopped worker go on, or the ``"broker"``; returns when it does. One that is not stopped is left alone.
+
+        Raises UnknownWorker.
+        """
+        faults.cont(self, members.name_of(self, worker))
 
     def interrupt(self, worker: str | Worker) -> None:
         """Interrupt the operation that a worker computes now; it fails with Interrupted. An idle worker is left alone.
@@ -251,6 +269,8 @@ def up(
     seed: int | None = None,
     timeout: float | None = TIMEOUT_S,
     functions: Functions = False,
+    restart: bool = False,
+    memory_limit: int | str | None = None,
 ) -> Run:
     """Start a broker and one process for each worker; returns when all have registered.
 
@@ -263,6 +283,10 @@ def up(
         timeout: seconds that a blocking call waits without an answer and without progress.
         functions: True lets a notebook's ``%%on julie`` run Python on the workers; ``"private"`` also on those that
             have loaded data of their own, which a cell can then print or send.
+        restart: start a worker that dies again, under its name, with its own data loaded again and nothing else in its
+            store; at most 5 times in 30 s, then it stays gone.
+        memory_limit: what each worker may take beyond what it has when it has registered, as ``"512MB"`` or in bytes;
+            an operation that needs more raises WorkerOutOfMemory, and the worker goes on. Linux only.
 
     The run ends with ``close()``, with its ``with`` block, and with this process, however that ends.
 
@@ -272,7 +296,15 @@ def up(
     """
     check_platform()
     wanted = _wanted(workers)
-    running = start(wanted, name=name, seed=seed, timeout_s=START_TIMEOUT_S, functions=checked_functions(functions))
+    running = start(
+        wanted,
+        name=name,
+        seed=seed,
+        timeout_s=START_TIMEOUT_S,
+        functions=checked_functions(functions),
+        restart=restart,
+        memory_limit_bytes=None if memory_limit is None else size_bytes(memory_limit),
+    )
     try:
         run = _join(running.info.address, sync=sync, timeout=timeout, running=running, name=running.info.name)
         run._sort(wanted)

@@ -190,10 +190,13 @@ class Session:
             errors = [self.error(report) for report in self.core.reports.settle(upto)]
             parties = self.core.parties
             errors += [parties.worker_lost(worker) for worker in list(parties.undone)]
-        if len(errors) == 1:
-            raise errors[0]
-        if errors:
-            raise SeveralFailed(f"{len(errors)} commands failed", errors)
+        try:
+            if len(errors) == 1:
+                raise errors[0]
+            if errors:
+                raise SeveralFailed(f"{len(errors)} commands failed", errors)
+        finally:
+            del errors  # an error whose traceback leads to itself would keep the callers' frames, and what they own
 
     def ask_broker(self, what: str, *, settled: bool = False) -> Any:
         """What the broker knows of the run."""

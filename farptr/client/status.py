@@ -29,7 +29,8 @@ class Process:
 
     name: str
     role: str
-    pid: int
+    pid: int | None
+    """None for a worker that stays gone."""
     state: str = ""
     """``idle``, ``busy (3 to do)``, ``up``, ``stopped`` or ``gone``."""
     objects: int | None = None
@@ -47,7 +48,9 @@ class Status:
     address: str
     processes: tuple[Process, ...]
     trouble: str = ""
-    """Why the broker could not be asked, if so; the processes are then those of the run's description."""
+    """What is wrong: workers that stay gone; or that the broker could not be asked: then the processes are those of the
+    run's description.
+    """
 
 
 def status(info: RunInfo) -> Status:
@@ -63,8 +66,13 @@ def status(info: RunInfo) -> Status:
         others = [Process(name, "worker", pid, "?") for name, pid in info.workers.items()]
     named = list(info.workers)
     workers = [process for process in others if process.role == "worker"]
+    named += info.gone
+    present = {worker.name for worker in workers}
+    workers += [Process(name, "worker", None, "gone") for name in info.gone if name not in present]
     workers.sort(key=lambda process: named.index(process.name) if process.name in named else len(named))
     clients = [process for process in others if process.role != "worker"]
+    stays_gone = [f"{name}: {why}; `farptr restart {name}`" for name, why in info.gone.items() if name not in present]
+    trouble = "; ".join(filter(None, [trouble, *stays_gone]))
     return Status(info.name, info.address, tuple(map(_measured, [*workers, *own, *clients])), trouble)
 
 
@@ -99,6 +107,8 @@ def _doing(name: str, role: str, queues: dict[str, int]) -> str:
 
 
 def _measured(process: Process) -> Process:
+    if process.pid is None:
+        return process
     try:
         system = psutil.Process(process.pid)
         with system.oneshot():

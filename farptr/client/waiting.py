@@ -76,7 +76,10 @@ def wait_for(
         if link.closed:
             raise SessionClosed(link.closed)
         if limit_s is not None and time.monotonic() - began_s >= STOPPED_S and (error := stopped()) is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # its traceback would lead to itself, and keep what the callers own
         if patience.spent():
             _check_progress(link, patience, done, doing)
             continue  # what is waited for may have come before the broker's answer

@@ -1,0 +1,90 @@
+"""Workers that come to a run that is up, go, and come again: the supervisor is asked, and the broker's news awaited."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farptr.client.workers import Worker
+from farptr.launch import ask
+from farptr.launch.leaving import WHY as REMOVED
+from farptr.protocol.errors import BadName, DeadlineExceeded, RunError, UnknownWorker, UsageError
+from farptr.protocol.names import check_names, unknown_worker
+
+if TYPE_CHECKING:
+    from farptr.client.run import Run
+
+NEWS_TIMEOUT_S = 10.0
+"""By then this client has heard who came and who left; it hears that from the broker."""
+
+
+def add(run: Run, name: str, load: str | os.PathLike[str] | None, functions: str) -> None:
+    """One more worker of that name; see ``Run.add``."""
+    run._session.ask_broker("parties")  # a session that is closed, or lost, says so
+    check_names([name])
+    if name in run:
+        raise BadName(f"a worker called {name!r} is already here", hint="take another name")
+    ask.add(_place(run), name, load, functions)
+    _hear(run, lambda: name in run, f"{name} is up")
+
+
+def remove(run: Run, worker: str | Worker) -> None:
+    """A worker less; see ``Run.remove``."""
+    run._session.ask_broker("parties")
+    name = name_of(run, worker)
+    number = run._workers.get(name)
+    if number is None:
+        raise unknown(run, name)
+    ask.remove(_place(run), name)
+    _hear(run, lambda: run._workers.get(name) != number, f"{name} is gone")
+
+
+def restart(run: Run, worker: str | Worker) -> str:
+    """A worker anew; its name. See ``Run.restart``."""
+    run._session.ask_broker("parties")
+    name = name_of(run, worker)
+    old = run._workers.get(name)
+    ask.restart(_place(run), name)
+    _hear(run, lambda: run._workers.get(name) not in (None, old), f"{name} is up again")
+    return name
+
+
+def name_of(run: Run, worker: str | Worker) -> str:
+    """Its name; raises UsageError for another run's worker, UnknownWorker for one whose name another one has."""
+    if not isinstance(worker, Worker):
+        return worker
+    name = worker.name
+    if worker._session is not run._session:
+        raise UsageError(f"{name} belongs to another run", hint="ask that run")
+    if run._workers.get(name, worker.number) != worker.number:
+        raise UnknownWorker(f"this worker {name!r} is gone", hint=f"sim[{name!r}] is the one that took its place")
+    return name
+
+
+def unknown(run: Run, name: object) -> UnknownWorker:
+    """The error for a worker that is not here; of one that was, the hint says what became of it."""
+    error = unknown_worker(name, run._workers)
+    core = run._session.core
+    ends = [ending.why for number, ending in core.parties.lost.items() if core.names.get(number) == name]
+    if ends:
+        anew = "" if ends[-1] == REMOVED else f"; sim.restart({name!r}) brings it back"
+        error.hint = f"it is gone: {ends[-1]}{anew}"
+    return error
+
+
+def _place(run: Run) -> Path:
+    if run._directory is None:
+        raise RunError("this run has no supervisor, so its workers stay as they are")
+    return run._directory
+
+
+def _hear(run: Run, heard: Callable[[], bool], what: str) -> None:
+    """The supervisor has answered; the broker's news come another way."""
+    deadline_s = time.monotonic() + NEWS_TIMEOUT_S
+    while not heard():
+        if time.monotonic() >= deadline_s:
+            raise DeadlineExceeded(f"the broker has not told that {what} (waited {NEWS_TIMEOUT_S:g} s)")
+        run._session.ask_broker("parties")  # news that the broker had before come before its answer

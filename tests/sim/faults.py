@@ -1,0 +1,356 @@
+"""A world in which things break: the same cores, links and scheduler, and faults that a seed has drawn.
+
+    world = FaultyWorld(["julie", "toby"], seed=7, clients=2, faults=[Fault(40, "kill_worker", 0, 3)])
+
+A party that is killed loses what it had not sent, and what was on its way to it; the broker notices later. One whose
+link is cut goes on without knowing: what it sends is ignored (a worker's) or refused (a client's). One that is
+stopped neither gets nor gives anything for a while. Time passes only while nothing can be delivered, so that
+deadlines can be met too.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from farptr.client.run import Run
+from farptr.protocol import body as bodies
+from farptr.protocol.commands import Envelope
+from farptr.protocol.errors import BrokerLost, FarptrError
+from farptr.protocol.header import Header, Kind
+from farptr.worker.core import WorkerCore
+from tests.sim.history import History
+from tests.sim.world import Deadlock, Frames, Link, SimConnection, World, envelope_of, frames
+
+DUPLICATES = True
+"""Envelopes may come twice: every core drops what it has had."""
+KINDS = {
+    "kill_worker": 8, "cut_worker": 2, "stop_worker": 4, "kill_client": 3, "close_client": 2, "cut_client": 1,
+    "stop_client": 2, "kill_broker": 1,
+}  # fmt: skip
+"""What can break, and how often it does."""
+NOTICED_AFTER = (0, 0, 3, 10, 40)
+"""Deliveries until the broker knows of an end."""
+RESTARTED_AFTER = (None, 0, 5, 30)
+STOPPED_STEPS = (5, 40, 200)
+STOPPED_S = (0.5, 20.0, 100.0)
+"""A stopped party goes on after so many deliveries, or so much time, whatever comes first."""
+OWN = np.array([5, 6, 7])
+"""What every worker has loaded itself."""
+
+
+class Killed(BaseException):
+    """This client's process is gone: nothing of its program goes on."""
+
+
+class Broken(AssertionError):
+    """A core did what none may do."""
+
+
+class Fault(NamedTuple):
+    """Something breaks."""
+
+    at: int
+    """Deliveries before it."""
+    kind: str
+    which: int
+    """Chooses the party."""
+    how: int
+    """Chooses what follows."""
+
+
+class Clock:
+    """Stands for the module ``time`` where a client waits."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+class FaultyConnection(SimConnection):
+    """A client's way to a broker that may be gone, from a process that may be."""
+
+    _world: FaultyWorld
+    killed = False
+
+    def _go_on(self) -> None:
+        if self.killed:
+            raise Killed
+
+    def send(self, envelope: Envelope) -> None:
+        self._go_on()
+        if not self._world.broker_gone:
+            super().send(envelope)
+            self._go_on()
+
+    def receive(self) -> Envelope | None:
+        self._go_on()
+        return super().receive()
+
+    def wait(self, timeout_s: float) -> None:
+        world = self._world
+        while not self.inbox and not world.broker_gone:
+            self._go_on()
+            world.let_others_act()
+            if not self.inbox and not world.step():
+                self._go_on()
+                world.pass_time(timeout_s)
+                return
+        self._go_on()
+
+    def check(self) -> None:
+        if self._world.broker_gone:
+            raise BrokerLost("the broker of run 'world' is gone, and the run with it")
+
+
+class FaultyWorld(World):
+    """One broker, some workers, some clients, every schedule that a seed can give, and what breaks meanwhile."""
+
+    def __init__(
+        self,
+        workers: list[str],
+        seed: int,
+        *,
+        clients: int = 1,
+        faults: Sequence[Fault] = (),
+        duplicates: float = 0.0,
+    ) -> None:
+        self.record = History()
+        self.clock = Clock()
+        self.broker_gone = False
+        self.cut: set[int] = set()
+        """Parties that live, and that the broker has given up."""
+        self.stopped: dict[int, float] = {}
+        """Stopped parties, and when they go on."""
+        self.actors: list[Any] = []
+        self.struck = 0
+        """Faults that found somebody."""
+        self.duplicates = duplicates if DUPLICATES else 0.0
+        self.duplicated = 0
+        self._gone: dict[int, str] = {}
+        """Names of workers that were killed or cut off."""
+        self._run_once: set[tuple[int, ...]] = set()
+        self._order = itertools.count()
+        self._events: list[tuple[int, int, Callable[[], None]]] = []
+        """What comes by itself, at the latest when nothing else can happen."""
+        self._faults = sorted(faults, reverse=True)
+        super().__init__(workers, seed, clients=0)
+        self.crosstalk = self.rng.choice((0.0, 0.1, 0.4))
+        """How likely another client acts while one waits, at each chance."""
+        for _ in range(clients):
+            self.add_client()
+
+    # ------------------------------------------------------------ parties
+
+    def add_worker(self, name: str) -> WorkerCore:
+        core = super().add_worker(name)
+        core.load({"own": OWN})
+        return core
+
+    def add_client(self, *, sync: bool = False) -> Run:
+        run = super().add_client(sync=sync)
+        session: Any = run._session
+        session.timeout_s = 30.0
+        session.link.connection = FaultyConnection(self, session.core.number)
+        return run
+
+    def let_others_act(self) -> None:
+        """While one client waits, others go on."""
+        if self.rng.random() < self.crosstalk:
+            free = [actor for actor in self.actors if actor.ready()]
+            if free:
+                self.rng.choice(free).act()
+
+    # ------------------------------------------------------------ time
+
+    def step(self) -> bool:
+        while self._faults and self._faults[-1].at <= self.steps:
+            self.strike(self._faults.pop())
+        while self._events and self._events[0][0] <= self.steps:
+            heapq.heappop(self._events)[2]()
+        if self.broker_gone:
+            return False
+        if super().step():
+            return True
+        if not self._events:
+            return False
+        heapq.heappop(self._events)[2]()
+        return True
+
+    def _later(self, steps: int, event: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (self.steps + steps, next(self._order), event))
+
+    def pass_time(self, seconds: float) -> None:
+        """Nothing can be delivered: those who are stopped may go on, and those who are cut off may lose patience."""
+        if not (self.stopped or self.cut or self.broker_gone):
+            raise Deadlock("a client waits, and nothing is under way\n" + self.history())
+        self.clock.now_s += seconds
+        for number in [n for n, until_s in self.stopped.items() if until_s <= self.clock.now_s]:
+            del self.stopped[number]
+
+    def calm(self) -> None:
+        """No more faults; whoever is stopped goes on, and whatever must follow follows."""
+        self._faults.clear()
+        self.stopped.clear()
+        while self._events:
+            heapq.heappop(self._events)[2]()
+
+    # ------------------------------------------------------------ deliveries
+
+    def _ready(self) -> list[tuple[dict[int, Link], int, Link]]:
+        found = super()._ready()
+        return [entry for entry in found if entry[1] not in self.stopped] if self.stopped else found
+
+    def _deliver(self, links: dict[int, Link], number: int, link: Link) -> None:
+        if self.duplicates and self.rng.random() < self.duplicates:
+            link.queue.insert(self.rng.randint(1, len(link.queue)), link.queue[0])
+            self.duplicated += 1
+        before = len(self.broker.roster.live)
+        try:
+            super()._deliver(links, number, link)
+        except FarptrError as error:
+            raise Broken(f"{link.name}: {error!r}\n{self.history()}") from error
+        if links is self.up and number in self.cut:
+            assert len(self.broker.roster.live) == before
+            if number in self.sessions:
+                self._refuse(number)
+
+    def _post(self, deliveries: list[Any]) -> None:
+        assert not any(d.destination in self.cut for d in deliveries), "the broker talks to somebody it has given up"
+        super()._post(deliveries)
+
+    def _refuse(self, number: int) -> None:
+        """What the broker's shell says to an address that it does not know."""
+        refusal = {"kind": "ProtocolError", "message": "this broker does not know you", "hint": ""}
+        body = bodies.dumps(refusal)
+        self.down[number].queue.append(frames(Envelope(Header(Kind.REFUSED, body_bytes=len(body)), body)))
+
+    def _turn(self, core: WorkerCore, message: Frames) -> None:
+        had = core.duplicates
+        super()._turn(core, message)
+        header, body, _ = envelope_of(message)
+        if header.kind == Kind.COMMAND and core.duplicates == had:
+            for command in bodies.loads_as(tuple, body):
+                key = (core.number, header.root, command[0], header.hop, command[1])
+                if key in self._run_once:
+                    raise Broken(f"command {command} of {header.root} was run twice at {core.number}")
+                self._run_once.add(key)
+
+    # ------------------------------------------------------------ faults
+
+    def strike(self, fault: Fault) -> None:
+        """Let something break, if there is something left to break."""
+        what, _, role = fault.kind.partition("_")
+        if role == "broker":
+            self.struck += 1
+            self.kill_broker()
+            return
+        found = self._live(role)
+        if found:
+            number = found[fault.which % len(found)]
+            self.struck += 1
+            self.record.note(fault.kind, number)
+            getattr(self, f"_{what}")(number, fault.how)
+
+    def _live(self, role: str) -> list[int]:
+        if role == "worker":
+            return [core.number for core in self.workers.values()]
+        return [n for n in self.sessions if n not in self.cut and not self.sessions[n].closed]
+
+    def _kill(self, number: int, how: int) -> None:
+        """A process ends at once; the broker notices sooner or later."""
+        queue = self.up[number].queue
+        for _ in range(self.rng.randint(0, len(queue))):
+            queue.pop()
+        del self.down[number]
+        self.stopped.pop(number, None)
+        if number in self.sessions:
+            connection: Any = self.sessions.pop(number).link.connection
+            connection.killed = True
+            connection.inbox.clear()
+        else:
+            self._bury(number)
+            del self.by_number[number]
+        self._later(NOTICED_AFTER[how % len(NOTICED_AFTER)], lambda: self._notice(number, how))
+
+    def _bury(self, number: int) -> None:
+        core = self.by_number[number]
+        name = self._gone[number] = next(name for name, c in self.workers.items() if c is core)
+        del self.workers[name]
+
+    def _notice(self, number: int, how: int) -> None:
+        if self.broker_gone:
+            return
+        self._post(self.broker.lose(number, "it was killed by signal 9 (SIGKILL)", -9))
+        self.broker.check()
+        self.up.pop(number, None)
+        self._perhaps_restart(number, how)
+
+    def _perhaps_restart(self, number: int, how: int) -> None:
+        after = RESTARTED_AFTER[how // 7 % len(RESTARTED_AFTER)]
+        name = self._gone.get(number)
+        if name and after is not None:
+            self._later(after, lambda: self._restart(name))
+
+    def _restart(self, name: str) -> None:
+        if not self.broker_gone and name not in self.workers:
+            self.record.note("restart", self.add_worker(name).number)
+
+    def _cut(self, number: int, how: int) -> None:
+        """The broker gives a party up, which does not know it."""
+        if number in self.by_number:
+            self._bury(number)
+        deliveries = self.broker.lose(number, "its connection broke")
+        self.cut.add(number)
+        for queue in (self.up[number].queue, self.down[number].queue):
+            for _ in range(self.rng.randint(0, len(queue))):
+                queue.pop()
+        self._post(deliveries)
+        self.broker.check()
+        self._perhaps_restart(number, how)
+
+    def _stop(self, number: int, how: int) -> None:
+        """A party neither gets nor gives anything for a while."""
+        self.stopped[number] = self.clock.now_s + STOPPED_S[how % len(STOPPED_S)]
+        steps = STOPPED_STEPS[how // 3 % len(STOPPED_STEPS)]
+        at = self.steps + steps
+
+        def go_on() -> None:
+            if self.steps >= at:  # not because nothing else could happen
+                self.stopped.pop(number, None)
+
+        self._later(steps, go_on)
+
+    def _close(self, number: int, how: int) -> None:
+        """A client leaves in good order, when its call is over."""
+        next(actor for actor in self.actors if actor.number == number).leaving = True
+
+    def kill_broker(self) -> None:
+        """The broker's process ends; what it had sent may have come."""
+        self.record.note("kill_broker", 0)
+        self.broker_gone = True
+        for number, session in self.sessions.items():
+            queue = self.down[number].queue
+            for _ in range(self.rng.randint(0, len(queue))):
+                self._arrive(session, queue.popleft())
+
+    # ------------------------------------------------------------ the end
+
+    def finish(self) -> None:
+        """``World.finish`` for those who live."""
+        self.calm()
+        for number in self.cut:
+            self.by_number.pop(number, None)
+            self.sessions.pop(number, None)
+            del self.up[number], self.down[number]
+        if not any(not s.closed for s in self.sessions.values()):
+            self.add_client()
+        self._quiesce()
+        self._let_go_of_kept()
+        super().finish()
