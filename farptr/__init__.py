@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         UsageError,
         VersionMismatch,
         WorkerLost,
+        WorkerOutOfMemory,
         WorkerUnresponsive,
     )  # fmt: skip
 
@@ -67,7 +68,8 @@ __all__ = [
     "InvalidRemoteGet", "LoadFailed", "MessageTooLarge", "NoRun", "NotCollocated", "NotSerializable", "ObjectGone",
     "Overloaded", "PointerSpent", "ProtocolError", "RemoteError", "RunError", "RunExists", "SessionClosed",
     "SeveralFailed", "StalePointer", "StartFailed", "UnknownData", "UnknownWorker", "UnsupportedOperation",
-    "UnsupportedValue", "UsageError", "VersionMismatch", "WorkerLost", "WorkerUnresponsive",
+    "UnsupportedValue", "UsageError", "VersionMismatch", "WorkerLost", "WorkerOutOfMemory",
+    "WorkerUnresponsive",
 ]  # fmt: skip
 
 _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
@@ -99,16 +101,12 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(shell: Any) -> None:
     """``%load_ext farptr``: the magics ``%%on`` and ``%on`` (``farptr.notebook.magics``)."""
-    from farptr.notebook.magics import load
-
-    load(shell)
+    importlib.import_module("farptr.notebook.magics").load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """``%unload_ext farptr``."""
-    from farptr.notebook.magics import unload
-
-    unload(shell)
+    importlib.import_module("farptr.notebook.magics").unload(shell)
 
 
 def __dir__() -> list[str]:

@@ -38,6 +38,7 @@ ADVICE = {
     "RuntimeDirectory": "Set `FARPTR_RUNTIME_DIR` to a short path of your own with mode 0700.",
     "UnsupportedPlatform": "Use Linux, macOS or WSL.",
     "RemoteError": "The message is the original's; `error.report` says where, a note has the remote traceback.",
+    "WorkerOutOfMemory": "Work on smaller parts, release what you do not need, or start with a higher `memory_limit`.",
     "SeveralFailed": "Look at `error.exceptions`, or take it apart with `except*`.",
     "ObjectGone": "Keep an owning handle for as long as you need the object; an old handle does not keep it.",
     "ProcessLost": "Find out what happened before you repeat it; what the process held is lost.",

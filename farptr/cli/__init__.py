@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from farptr.cli import completion, demo, members, roles, run, runs, shell
+from farptr.cli import completion, demo, doctor, faults, members, roles, run, runs, shell
 from farptr.cli.manual import ManualGroup, listed
 from farptr.cli.output import ReaderLeft, exit_code_of
 
@@ -26,6 +26,7 @@ EXIT_CODES = (
     ("6", "a process that was needed is gone"),
     ("7", "no answer in time"),
     ("8", "somebody broke the protocol"),
+    ("9", "`farptr doctor` has found something that must be put right"),
     ("130", "ended by Ctrl-C"),
     ("141", "whoever read the output has left"),
 )
@@ -100,10 +101,12 @@ def cli(ctx: click.Context) -> None:
 for _command in (
     *runs.COMMANDS,
     *members.COMMANDS,
+    *faults.COMMANDS,
     run.run,
     shell.shell,
     demo.demo,
     *roles.COMMANDS,
+    doctor.doctor,
     completion.completion,
 ):
     cli.add_command(_command)

@@ -13,7 +13,7 @@ from farptr.cli.interrupts import noted
 from farptr.cli.manual import Manual
 from farptr.cli.names import RUN_VARIABLE, complete_file, complete_run, run_option
 from farptr.cli.output import INTERRUPTED, hint_next, option_for
-from farptr.cli.wanted import functions_of, functions_options
+from farptr.cli.wanted import functions_of, functions_options, memory_limit_option
 
 if TYPE_CHECKING:
     from farptr.launch.rundir import RunInfo
@@ -31,8 +31,16 @@ if TYPE_CHECKING:
     help="A run's name, or its address (ipc://…).",
 )
 @click.option("--load", metavar="FILE", shell_complete=complete_file, help="Arrays of its own: an .npz or .npy file.")
+@memory_limit_option
 @functions_options
-def worker(name: str, address: str, load: str | None, functions: bool, functions_private: bool) -> int:
+def worker(
+    name: str,
+    address: str,
+    load: str | None,
+    memory_limit: int | None,
+    functions: bool,
+    functions_private: bool,
+) -> int:
     """Be a worker of a run, in the foreground.
 
     Goes on until the run ends, or Ctrl-C.
@@ -52,7 +60,8 @@ def worker(name: str, address: str, load: str | None, functions: bool, functions
     _log_to_stderr()
     with noted() as signals:
         allowed = functions_of(functions, functions_private)
-        serve(name, address if "://" in address else find(address).address, load=load, functions=allowed)
+        found = address if "://" in address else find(address).address
+        serve(name, found, load=load, functions=allowed, memory_limit_bytes=memory_limit)
     return _ended(f"worker {name}", signals)
 
 

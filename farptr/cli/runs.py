@@ -10,7 +10,7 @@ from farptr.cli.interrupts import ignored
 from farptr.cli.manual import Manual
 from farptr.cli.names import complete_log, complete_worker, run_option
 from farptr.cli.output import INTERRUPTED, console, hint_next, json_option, option_for, print_json
-from farptr.cli.wanted import functions_of, functions_options
+from farptr.cli.wanted import functions_of, functions_options, memory_limit_option
 
 if TYPE_CHECKING:
     from farptr.client.look import Holder
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 @click.argument("names", nargs=-1, metavar="[NAME[=FILE]]...")
 @click.option("-n", "count", type=click.IntRange(min=1), metavar="N", help="N workers called w1, w2, … as well.")
 @click.option("-d", "--detach", is_flag=True, help="Return when all are up; the run goes on.")
+@click.option("--restart", "restart", is_flag=True, help="Start a worker that dies again, 5 times in 30 s at most.")
+@memory_limit_option
 @functions_options
 @run_option()
 @json_option
@@ -30,6 +32,8 @@ def up(
     names: tuple[str, ...],
     count: int | None,
     detach: bool,
+    restart: bool,
+    memory_limit: int | None,
     functions: bool,
     functions_private: bool,
     run: str,
@@ -40,10 +44,14 @@ def up(
     NAME=FILE gives a worker data of its own: the arrays of an .npz or .npy file. Returns (with -d) or shows the logs
     (without) once every worker has registered. In the foreground Ctrl-C ends the run.
 
+    A worker that --restart starts again has its own data, and nothing else. With --memory-limit an operation that needs
+    more fails with WorkerOutOfMemory, and the worker goes on (Linux only).
+
     Examples:
       farptr up julie toby
       farptr up julie=shard0.npz toby=shard1.npz -d
       farptr up -n 3 -c team
+      farptr up julie toby --restart --memory-limit 512MB -d
 
     Exit codes:
       2  an illegal name     4  a run of that name is up
@@ -55,7 +63,14 @@ def up(
     if json and not detach:
         raise click.UsageError("--json goes with -d: what follows in the foreground are logs")
     allowed = functions_of(functions, functions_private)
-    running = start(_workers(names, count), name=run, detached=detach, functions=allowed)
+    running = start(
+        _workers(names, count),
+        name=run,
+        detached=detach,
+        functions=allowed,
+        restart=restart,
+        memory_limit_bytes=memory_limit,
+    )
     _show_started(running.info, detach=detach, as_json=json)
     return 0 if detach else _attend(running)
 

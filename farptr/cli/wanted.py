@@ -41,6 +41,31 @@ def functions_options(function: Function) -> Function:
     return function
 
 
+class Size(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in later versions of click
+    """A number of bytes, as in 512MB."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """In bytes."""
+        from farptr.protocol.errors import UsageError
+        from farptr.protocol.sizes import size_bytes
+
+        try:
+            return size_bytes(value)
+        except UsageError as error:
+            self.fail(f"{error.message}; it is {error.hint}", param, ctx)
+
+
+memory_limit_option = click.option(
+    "--memory-limit",
+    "memory_limit",
+    type=Size(),
+    metavar="SIZE",
+    help="What each worker may take beyond what it has at its start, as in 512MB.",
+)
+
+
 def functions_of(on: bool, private: bool) -> str:
     """What these options asked for, in the words of ``farptr.protocol.functions``."""
     from farptr.protocol.functions import OFF, ON, PRIVATE

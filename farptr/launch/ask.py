@@ -1,4 +1,4 @@
-"""Asking a run's supervisor for one worker more or less, from any process of this user."""
+"""Asking a run's supervisor for one worker more, less or anew, from any process of this user."""
 
 from __future__ import annotations
 
@@ -36,6 +36,15 @@ def remove(directory: Path, name: str) -> int:
     Raises UnknownWorker, NoRun when the run is going down, RunError when it has no supervisor, DeadlineExceeded.
     """
     return int(_ask(directory, {"remove": name}, REMOVE_TIMEOUT_S)["removed"])
+
+
+def restart(directory: Path, name: str) -> int:
+    """End a worker, unless it is gone, and start it again under its name; returns the new pid when it has registered.
+
+    One that is coming up again is waited for. Raises UnknownWorker, the worker's own error when it cannot start, NoRun
+    when the run is going down, RunError when it has no supervisor or somebody else does the same, DeadlineExceeded.
+    """
+    return int(_ask(directory, {"restart": name}, ADD_TIMEOUT_S)["added"])
 
 
 def _ask(directory: Path, fields: dict[str, Any], timeout_s: float) -> dict[str, Any]:

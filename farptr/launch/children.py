@@ -46,6 +46,8 @@ class Child:
     exited: bool = False
     request: Request | None = None
     """Who asked for it, if it was added to a run that was up."""
+    again: bool = False
+    """Whether it takes the place of one that is gone."""
 
     def read_report(self) -> None:
         """Take in what the child has reported so far; the first error counts."""

@@ -1,4 +1,4 @@
-"""A worker that is taken out of its run on purpose."""
+"""A worker that is ended on purpose: taken out of its run, or started again."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ _STEPS = ((signal.SIGTERM, 1.0), (signal.SIGKILL, float("inf")))
 class Leaving:
     """First the broker is told, then the process ends: in good order, or by force after a second."""
 
-    def __init__(self, child: Child, request: Request) -> None:
+    def __init__(self, child: Child, request: Request, *, again: bool = False) -> None:
         self.child = child
         self.request = request
+        self.again = again
+        """Whether it is to be started again."""
         self._steps = iter(_STEPS)
         self.deadline_s = time.monotonic() + _WORD_PATIENCE_S
         """When it is time to go on, whether or not the broker has said that it knows."""

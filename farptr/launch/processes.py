@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import psutil  # type: ignore[import-untyped, unused-ignore] # whether or not its stubs are there
 
+from farptr.protocol.errors import RunError
+
 # The system tells the time of a process's start relative to the boot, whose own time moves when the clock is set.
 _CREATED_TOLERANCE_S = 2.0
 _POLL_S = 0.005
@@ -45,6 +47,52 @@ def is_stopped(pid: int) -> bool:
         return psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
     except psutil.NoSuchProcess:
         return False
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process, and no zombie."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def surely() -> bool:
+    """Yes."""
+    return True
+
+
+def send_signal(pid: int, number: int, is_it: Callable[[], bool] = surely) -> bool:
+    """Send a signal to a process of this user; whether it was there.
+
+    Args:
+        pid: which one.
+        number: the signal.
+        is_it: asked once the process is held on to, where the system can do that: whether it is the one that is meant.
+
+    Raises RunError when it is another user's, or of another machine.
+    """
+    if pid <= 1:
+        raise RunError(f"this process has no pid here ({pid})", hint="signals reach processes of this machine only")
+    try:
+        fd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+    except ProcessLookupError:
+        return False
+    try:
+        if not is_it():
+            return False
+        if fd >= 0:
+            signal.pidfd_send_signal(fd, number)
+        else:
+            os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        raise RunError(f"process {pid} belongs to another user", hint="its owner can send it signals") from None
+    finally:
+        if fd >= 0:
+            os.close(fd)
+    return True
 
 
 def kill_session(leader: int, timeout_s: float) -> bool:

@@ -29,7 +29,16 @@ class BrokerMain(Protocol):
 class WorkerMain(Protocol):
     """A worker's whole life; an exception before it has joined is told to whoever asked for the worker."""
 
-    def __call__(self, name: str, address: str, *, load: str | None, functions: str, lifeline: int) -> None:
+    def __call__(
+        self,
+        name: str,
+        address: str,
+        *,
+        load: str | None,
+        functions: str,
+        lifeline: int,
+        memory_limit_bytes: int | None,
+    ) -> None:
         """Join the broker at ``address`` as ``name`` and serve.
 
         ``lifeline`` is the read end of a pipe that nobody writes to; its end means that the supervisor is dead.

@@ -39,6 +39,10 @@ class Spec:
     """The runtime base directory; None for this user's own."""
     mark: str | None = None
     """What the processes of the owner's script carry, see ``marked``: they end with the run."""
+    restart: bool = False
+    """Whether a worker that dies is started again, see ``restarts``."""
+    memory_limit_bytes: int | None = None
+    """What each worker may take beyond what it has when it has registered; None for no limit."""
 
     def __post_init__(self) -> None:
         check_names(worker.name for worker in self.workers)
@@ -70,11 +74,14 @@ class RunInfo:
     protocol: str
     started: str
     """ISO 8601, UTC."""
+    gone: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Workers that died and are not started again, though that was wanted, with the reason."""
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> RunInfo:
         """The info from decoded JSON; unknown fields are left out, a missing one raises KeyError."""
-        known = {field.name: fields[field.name] for field in dataclasses.fields(cls)}
+        known = {field.name: fields[field.name] for field in dataclasses.fields(cls) if field.name != "gone"}
+        known["gone"] = fields.get("gone", {})
         return cls(**{**known, "directory": Path(known["directory"])})
 
     def to_json(self) -> dict[str, Any]:

@@ -149,6 +149,8 @@ def start(
     module: str = "farptr.launch",
     mark: str | None = None,
     functions: str = OFF,
+    restart: bool = False,
+    memory_limit_bytes: int | None = None,
 ) -> Running:
     """Start a run and return when every worker has joined it.
 
@@ -161,6 +163,8 @@ def start(
         module: what the supervisor runs as ``__main__``; tests have one with smaller roles.
         mark: in the environment of processes that are to end with the run (``farptr.launch.marked``).
         functions: whether the workers run cells (``protocol.functions``).
+        restart: start a worker that dies again (``restarts``).
+        memory_limit_bytes: what each worker may take beyond what it has when it has registered.
 
     Raises BadName, RunExists, StartFailed, RuntimeDirectory, UnsupportedPlatform, or the error of a worker that could
     not start (LoadFailed, for instance). Nothing is left running then.
@@ -169,7 +173,17 @@ def start(
     pairs = workers.items() if isinstance(workers, Mapping) else [(worker, None) for worker in workers]
     specs = tuple(WorkerSpec(worker, load, functions) for worker, load in pairs)
     base = str(make_base())  # settled here: the supervisor must not come to another answer
-    spec = Spec(specs, name=name, seed=seed, detached=detached, start_timeout_s=timeout_s, base=base, mark=mark)
+    spec = Spec(
+        specs,
+        name=name,
+        seed=seed,
+        detached=detached,
+        start_timeout_s=timeout_s,
+        base=base,
+        mark=mark,
+        restart=restart,
+        memory_limit_bytes=memory_limit_bytes,
+    )
     supervised = _Supervised(_spawn(module))
     supervised.directory = Path(base, name) if name else None
     try:

@@ -15,25 +15,26 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from farptr.launch import logs
+from farptr.launch import failing, logs
 from farptr.launch.ask import going_down
+from farptr.launch.bodies import broker_body, worker_body
 from farptr.launch.channel import Channel
 from farptr.launch.children import Child
 from farptr.launch.family import Family
 from farptr.launch.leaving import WHY, Leaving
 from farptr.launch.owner import Owner
 from farptr.launch.requests import Request, Requests
+from farptr.launch.restarts import ON_PURPOSE, Restarts
 from farptr.launch.roles import BrokerMain, WorkerMain
 from farptr.launch.rundir import RunDir, RunInfo
 from farptr.launch.signals import Signals
-from farptr.launch.spec import Spec, WorkerSpec, error_from_json, error_to_json
-from farptr.protocol.errors import ERRORS, BadName, FarptrError, RunError, StartFailed
+from farptr.launch.spec import Spec, WorkerSpec, error_to_json
+from farptr.protocol.errors import BadName, FarptrError, RunError, StartFailed
 from farptr.protocol.functions import checked as checked_functions
 from farptr.protocol.names import BROKER, check_name, unknown_worker
 
 log = logging.getLogger("farptr.supervisor")
 
-_LOG_LINES = 5
 _NEVER_S = float("inf")
 _LOOK_AT_LOGS_S = 10.0
 
@@ -51,7 +52,7 @@ class Supervisor:
         protocol: version of the protocol, for ``run.json``.
 
     To the broker it sends ``exited`` for each worker that exits, and ``remove`` before it ends one on purpose; ``lost``
-    answers that. What comes through ``Requests`` adds and removes workers.
+    answers both. What comes through ``Requests`` adds, removes and restarts workers.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Supervisor:
         self._control = Channel(ours)
         self._requests = Requests(self._selector, self._on_request, self._on_withdrawn)
         self._leaving: dict[int, Leaving] = {}
+        self._restarts = Restarts(spec.restart)
         self._lifeline, self._lifeline_write = os.pipe()  # the write end is never used: it dies with this process
         self._broker_pid = 0
         self._logs_at_s = time.monotonic() + _LOOK_AT_LOGS_S
@@ -208,9 +210,11 @@ class Supervisor:
     def _on_refused(self, event: dict[str, Any]) -> None:
         for child in self._awaited():
             if child.name == event.get("name"):
-                self._give_up(child, self._told_error(child, dict(event.get("error") or {})))
+                self._give_up(child, failing.told(self._rundir.path, child.name, dict(event.get("error") or {})))
 
     def _on_lost(self, event: dict[str, Any]) -> None:
+        self._restarts.heard(str(event.get("name")))
+        self._start_again()
         for leaving in self._leaving.values():
             if leaving.child.name == event.get("name"):
                 leaving.go_on()
@@ -235,66 +239,76 @@ class Supervisor:
             self._add(WorkerSpec(str(fields["add"]), fields.get("load"), functions), request)
         elif "remove" in fields:
             self._remove(str(fields["remove"]), request)
+        elif "restart" in fields:
+            self._restart(str(fields["restart"]), request)
         else:
-            raise RunError("a supervisor adds and removes workers, and nothing else")
+            raise RunError("a supervisor adds, removes and restarts workers, and nothing else")
 
     def _add(self, worker: WorkerSpec, request: Request) -> None:
         check_name(worker.name)
-        if any(child.name == worker.name for child in self._workers()):
+        if worker.name in self._restarts.waiting or any(child.name == worker.name for child in self._workers()):
             raise BadName(f"a worker called {worker.name!r} is already here", hint="take another name")
-        child = self._fork_worker(worker)
-        child.deadline_s = time.monotonic() + self._spec.start_timeout_s
-        child.request = request
+        self._fork_late(worker, request, again=False)
 
     def _remove(self, name: str, request: Request) -> None:
-        present = {child.name: child for child in self._workers() if child.joined and child.pid not in self._leaving}
+        present = self._present()
         if name not in present:
             raise unknown_worker(name, present)
-        child = present[name]
-        log.info("worker %s is being removed", name)
-        self._leaving[child.pid] = Leaving(child, request)
-        self._control.send({"event": "remove", "name": name, "why": WHY})
+        self._leave(Leaving(present[name], request), WHY)
+
+    def _restart(self, name: str, request: Request) -> None:
+        present, coming = self._present(), {child.name: child for child in self._awaited()}
+        if name in present:
+            self._leave(Leaving(present[name], request, again=True), ON_PURPOSE)
+        elif name in coming and coming[name].request is None:
+            coming[name].request = request
+        elif any(child.name == name for child in self._workers()) or self._restarts.waiting.get(name):
+            raise RunError(f"{name} is leaving or starting already, because somebody asked for it", hint="try again")
+        elif name in self._restarts.specs:
+            self._restarts.on_purpose(name, request)
+            self._start_again()
+        else:
+            raise unknown_worker(name, self._restarts.specs)
+
+    def _leave(self, leaving: Leaving, why: str) -> None:
+        name = leaving.child.name
+        log.info("worker %s is being ended: %s", name, why)
+        self._leaving[leaving.child.pid] = leaving
+        self._control.send({"event": "remove", "name": name, "why": why})
+
+    def _start_again(self) -> None:
+        for worker, request in self._restarts.ready():
+            try:
+                self._fork_late(worker, request, again=True)
+            except StartFailed as error:
+                self._restarts.failed(worker.name, True, error.message)
+                if request is not None:
+                    request.refuse(error)
 
     def _on_withdrawn(self, request: Request) -> None:
         for child in self._awaited():
-            if child.request is request:
+            if child.request is request and not child.again:
                 self._give_up(child, RunError(f"nobody waits for {child.name} any more"))
 
     # -- starting
 
     def _fork_broker(self) -> None:
         gc.freeze()  # collections in the children then leave the shared pages alone
-        supervisor = os.getpid()
-
-        def body() -> None:
-            try:
-                self._broker_main(
-                    self._rundir.address,
-                    run=self._rundir.name,
-                    seed=self._spec.seed,
-                    control=self._theirs,
-                    cleanup=self._rundir.remove,
-                )
-            finally:
-                if os.getppid() != supervisor:  # nobody else is left to do it
-                    self._rundir.remove()
-
+        body = broker_body(self._broker_main, self._spec, self._rundir, self._theirs)
         # The broker outlives this process for a moment, to clean up, and holds the run's lock until then.
         keep = {self._theirs.fileno(), self._rundir.lock_fd}
         log = self._rundir.log_path(BROKER)
         self._broker_pid = self._family.add(BROKER, body, log=log, keep=keep, dies_with_parent=False).pid
         self._theirs.close()
 
-    def _fork_worker(self, worker: WorkerSpec) -> Child:
-        def body() -> None:
-            self._worker_main(
-                worker.name,
-                self._rundir.address,
-                load=worker.load,
-                functions=worker.functions,
-                lifeline=self._lifeline,
-            )
+    def _fork_late(self, worker: WorkerSpec, request: Request | None, *, again: bool) -> None:
+        child = self._fork_worker(worker)
+        child.deadline_s = time.monotonic() + self._spec.start_timeout_s
+        child.request, child.again = request, again
 
+    def _fork_worker(self, worker: WorkerSpec) -> Child:
+        body = worker_body(self._worker_main, self._spec, worker, self._rundir, self._lifeline)
+        self._restarts.started(worker)
         log = self._rundir.log_path(worker.name)
         return self._family.add(worker.name, body, log=log, keep={self._lifeline}, dies_with_parent=True)
 
@@ -329,6 +343,7 @@ class Supervisor:
             workers={child.name: child.pid for child in self._workers() if child.joined},
             protocol=self._protocol,
             started=self._started,
+            gone=dict(self._restarts.gone),
         )
 
     # -- children: who they are, and how they fail
@@ -339,24 +354,31 @@ class Supervisor:
     def _awaited(self) -> list[Child]:
         return [child for child in self._workers() if not child.joined and not child.given_up]
 
+    def _present(self) -> dict[str, Child]:
+        return {child.name: child for child in self._workers() if child.joined and child.pid not in self._leaving}
+
     def _on_report(self, child: Child) -> None:
         if child.error is not None and not child.joined and not self._over:
-            self._give_up(child, self._told_error(child, child.error))
+            self._give_up(child, failing.told(self._rundir.path, child.name, child.error))
 
     def _on_exit(self, child: Child, code: int) -> None:
         if self._over:
             return
-        how = f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
-        if not self._ready or not (child.joined or child.pid == self._broker_pid):
-            message = f"{child.name} died while the run was starting ({how}){self._log_tail(child.name)}"
-            self._give_up(child, StartFailed(message))
+        silent = child.again and not (child.joined or child.given_up or child.request)
+        if not self._ready or not (child.joined or silent or child.pid == self._broker_pid):
+            self._give_up(child, failing.died(self._rundir.path, child.name, code))
         if child.pid == self._broker_pid:
-            self._over, self._broker_lost = f"the broker is gone ({how})", True
+            self._over, self._broker_lost = f"the broker is gone ({failing.how(code)})", True
             return
-        self._control.send({"event": "exited", "name": child.name, "pid": child.pid, "code": code})
-        self._publish_again()
         leaving = self._leaving.pop(child.pid, None)
-        if leaving is not None:
+        note = self._restarts.died(child.name) if not leaving and (child.joined or silent) else ""
+        self._control.send({"event": "exited", "name": child.name, "pid": child.pid, "code": code, "note": note})
+        self._restarts.told(child.name)
+        self._publish_again()
+        if leaving is not None and leaving.again:
+            self._restarts.on_purpose(child.name, leaving.request)
+        elif leaving is not None:
+            self._restarts.forget(child.name)
             leaving.request.answer({"removed": child.pid})
 
     def _give_up(self, child: Child, error: FarptrError) -> None:
@@ -367,21 +389,12 @@ class Supervisor:
         if child.pid == self._broker_pid:
             return  # its exit ends the run
         child.given_up = True
+        self._restarts.failed(child.name, child.again, error.message)
+        self._publish_again()
         if child.request is not None:
             child.request.refuse(error)
         child.signal(signal.SIGKILL)
 
-    def _told_error(self, child: Child, fields: dict[str, Any]) -> FarptrError:
-        error = error_from_json(fields)
-        if fields.get("kind") in ERRORS:
-            return error
-        return StartFailed(f"{child.name} did not start: {error.message}{self._log_tail(child.name)}")
-
     def _too_late(self, late: list[Child]) -> StartFailed:
         names = [child.name for child in late] or [BROKER]
-        tail = self._log_tail(names[0])
-        return StartFailed(f"not up within {self._spec.start_timeout_s:g} s: {', '.join(names)}{tail}")
-
-    def _log_tail(self, name: str) -> str:
-        lines = logs.tail(self._rundir.path, [name], _LOG_LINES)
-        return "".join(f"\n  {name} | {line}" for _, line in lines)
+        return failing.too_late(self._rundir.path, names, self._spec.start_timeout_s)

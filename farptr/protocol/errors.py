@@ -24,6 +24,7 @@
     │   ├── RuntimeDirectory          the runtime directory is unusable (owner, mode, path length)
     │   └── UnsupportedPlatform       Windows
     ├── RemoteError                 the operation ran at a worker and raised (also has the original's type)
+    │   └── WorkerOutOfMemory         the worker has not the memory for it
     ├── SeveralFailed               several commands failed before one sync(); an ExceptionGroup of them
     ├── ObjectGone                  the object was freed, fetched away or removed
     ├── ProcessLost                 a process that was needed is gone
@@ -220,6 +221,12 @@ class RemoteError(FarptrError):
     report: Report | None = None
 
 
+class WorkerOutOfMemory(RemoteError, MemoryError):
+    """A worker has not the memory for an operation, or for an array that was sent to it; the worker goes on."""
+
+    code = 1303
+
+
 class SeveralFailed(FarptrError, ExceptionGroup[FarptrError]):
     """Several commands failed before one ``sync()``; ``exceptions`` holds each, and ``except*`` takes it apart."""
 
@@ -385,7 +392,7 @@ _ORIGINALS: dict[str, type[Exception]] = {
     cls.__name__: cls
     for cls in (
         ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, FloatingPointError, IndexError,
-        KeyError, LookupError, MemoryError, NotImplementedError, OSError, OverflowError, RecursionError,
+        KeyError, LookupError, NotImplementedError, OSError, OverflowError, RecursionError,
         RuntimeError, StopIteration, TypeError, UnicodeError, ValueError, ZeroDivisionError,
     )
 }  # fmt: skip
@@ -402,7 +409,10 @@ _ORIGINALS |= {
 }  # fmt: skip
 _ORIGINALS |= {"_UFuncNoLoopError": TypeError, "_UFuncOutputCastingError": TypeError}
 _ORIGINALS |= {"_UFuncInputCastingError": TypeError, "_UFuncBinaryResolutionError": TypeError}
-_ORIGINALS |= {"DTypePromotionError": TypeError, "_ArrayMemoryError": MemoryError}
+_ORIGINALS |= {"DTypePromotionError": TypeError}
+# Python's own, and NumPy's: one class for both.
+_OUT_OF_MEMORY = ("MemoryError", "_ArrayMemoryError")
+_OUT_OF_MEMORY_HINT = "give it smaller arrays, or `up` a higher --memory-limit; what it holds is still there"
 
 _pairs: dict[str, type[FarptrError]] = {}
 
@@ -411,6 +421,8 @@ def remote_class(kind: str) -> type[FarptrError]:
     """Class to raise for a remote exception named ``kind``: its own class here, a pair, or RemoteError."""
     if kind in ERRORS:
         return ERRORS[kind]
+    if kind in _OUT_OF_MEMORY:
+        return WorkerOutOfMemory
     original = _ORIGINALS.get(kind)
     if original is None:
         return RemoteError
@@ -432,7 +444,9 @@ def from_report(report: Report, *, worker: str, line: str = "", name: str = "") 
     about = name or (f"{worker}:{report.object_id}" if report.object_id else "")
     parts = [where, f"object {about}" if about else "", f"issued at {line}" if line else ""]
     text = f"{report.message} [{'; '.join(p for p in parts if p)}]"
-    error: Any = remote_class(report.kind)(text, hint=report.hint)
+    cls = remote_class(report.kind)
+    hint = report.hint or (_OUT_OF_MEMORY_HINT if cls is WorkerOutOfMemory else "")
+    error: Any = cls(text, hint=hint)
     error.report = report
     if report.trace:
         error.add_note(f"remote traceback ({worker}):\n{report.trace}")

@@ -120,7 +120,7 @@ def _dtype_of(code: str) -> np.dtype[Any]:
 
 
 def decode_array(wire: tuple[Any, ...], buffers: Sequence[Any]) -> np.ndarray[Any, Any]:
-    """The array of a wire form; writable, its memory its own; raises ProtocolError for any fault."""
+    """The array of a wire form; writable, its memory its own; raises ProtocolError for any fault, MemoryError."""
     try:
         dtype, shape, order, data = _shape_of(wire)
         size = prod(shape) * dtype.itemsize
@@ -139,7 +139,7 @@ def decode_array(wire: tuple[Any, ...], buffers: Sequence[Any]) -> np.ndarray[An
         return flat.reshape(shape[::-1]).T if order == "F" else flat.reshape(shape)
     except ProtocolError:
         raise
-    except (ValueError, TypeError, OverflowError, MemoryError, KeyError) as error:
+    except (ValueError, TypeError, OverflowError, KeyError) as error:
         raise ProtocolError(f"a malformed array: {error}") from None
 
 

@@ -31,6 +31,7 @@ from farptr.protocol.header import VERSION, Header, Kind, encode, read, version_
 _POLLIN, _NOBLOCK = int(zmq.POLLIN), int(zmq.NOBLOCK)
 HELLO_TIMEOUT_S = 10.0
 LOOK_MS = 1000
+LOOK_FOR_CUT_MS = 100
 LAST_WORDS_LINGER_MS = 200
 IPC_PATH_LIMIT = 107
 """Bytes of a Unix socket's path (sockaddr_un, less the final NUL)."""
@@ -61,7 +62,10 @@ class Dealer:
         # collected before its socket waits for that for ever. The process's own end needs none of this.
         self._last_words: list[bytes] = []
         self._fds = [self._woken, self._wake]
-        self._end = weakref.finalize(self, _end, os.getpid(), self._context, self._socket, self._fds, self._last_words)
+        self._cuts: list[zmq.Socket[bytes]] = []
+        """What tells that the connection was cut, if somebody wants to know."""
+        mine = (self._context, self._socket, self._cuts, self._fds, self._last_words)
+        self._end = weakref.finalize(self, _end, os.getpid(), *mine)
         self._end.atexit = False
         try:
             self._socket.connect(self.address)
@@ -108,19 +112,32 @@ class Dealer:
         self._fds.append(self.broker_fd)
         self._poll.register(self.broker_fd, select.POLLIN)
 
+    def watch_cut(self) -> None:
+        """Make ``next`` and ``send`` raise BrokerLost soon after the connection is cut, with all that was on its way.
+
+        ZeroMQ connects again and does not tell; the broker takes that for a stranger. A connection on one machine is
+        cut when this process has no memory for what comes.
+        """
+        self._cuts.append(self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED))
+        self._socket.setsockopt(zmq.RCVTIMEO, LOOK_FOR_CUT_MS)
+        self._socket.setsockopt(zmq.SNDTIMEO, LOOK_FOR_CUT_MS)
+
     # ------------------------------------------------------------ envelopes
 
     def send(self, envelope: Envelope) -> None:
-        """Queue one envelope; buffers are copied before this returns."""
+        """Queue one envelope; buffers are copied before this returns. Raises BrokerLost, see ``watch_cut``."""
         header, body, buffers = envelope
         send = self._socket.send
-        if not buffers:
-            send(encode(header) + body)
-            return
-        send(encode(header) + body, zmq.SNDMORE)
-        for buffer in buffers[:-1]:
-            send(buffer, zmq.SNDMORE)
-        send(buffers[-1])
+        try:
+            if not buffers:
+                send(encode(header) + body)
+                return
+            send(encode(header) + body, zmq.SNDMORE)
+            for buffer in buffers[:-1]:
+                send(buffer, zmq.SNDMORE)
+            send(buffers[-1])
+        except zmq.Again:  # only after ``watch_cut``: there is no connection to queue for
+            raise _cut() from None
 
     def receive(self) -> Envelope | None:
         """The next envelope, None when there is none now; raises ProtocolError for what is no envelope."""
@@ -143,6 +160,8 @@ class Dealer:
         while True:
             with contextlib.suppress(zmq.Again):
                 return self._envelope(self._socket.recv())
+            if self._cuts and self._cuts[0].poll(0):
+                raise _cut()
 
     def _envelope(self, frame: bytes) -> Envelope:
         header, end = read(frame)
@@ -192,7 +211,12 @@ class Dealer:
 
 
 def _end(
-    owner: int, context: zmq.Context[Any], connection: zmq.Socket[bytes], fds: list[int], last_words: list[bytes]
+    owner: int,
+    context: zmq.Context[Any],
+    connection: zmq.Socket[bytes],
+    cuts: list[zmq.Socket[bytes]],
+    fds: list[int],
+    last_words: list[bytes],
 ) -> None:
     if os.getpid() != owner:  # a forked child: the threads that would do this are its parent's
         return
@@ -200,10 +224,18 @@ def _end(
         connection.setsockopt(zmq.LINGER, LAST_WORDS_LINGER_MS)
         for words in last_words:
             connection.send(words)
+    if cuts:
+        connection.disable_monitor()
+    for cut in cuts:
+        cut.close(linger=0)
     connection.close()
     context.term()
     for fd in fds:
         os.close(fd)
+
+
+def _cut() -> BrokerLost:
+    return BrokerLost("the connection to the broker was cut: this process has no memory for what came")
 
 
 def bye(welcome: dict[str, Any]) -> Header:

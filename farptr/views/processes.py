@@ -49,7 +49,7 @@ def _cells(process: Process, styles: dict[str, str]) -> list[str | Text]:
     return [
         Text(process.name, styles[process.name]),
         process.role,
-        str(process.pid),
+        "-" if process.pid is None else str(process.pid),
         Text(process.state, _STATES.get(process.state, "yellow")),
         unknown if process.objects is None else str(process.objects),
         "-" if process.uptime_s is None else duration(process.uptime_s),

@@ -65,7 +65,15 @@ from farptr.worker.turn import Command, Turn
 class WorkerCore:
     """One worker: feed it envelopes with ``turn``; it gives back the envelopes to send, in order."""
 
-    def __init__(self, *, number: int, epoch: int, ids: IdBlock, functions: str = OFF) -> None:
+    def __init__(
+        self,
+        *,
+        number: int,
+        epoch: int,
+        ids: IdBlock,
+        functions: str = OFF,
+        admit: Callable[[int], None] | None = None,
+    ) -> None:
         self.number, self.epoch = number, epoch
         self.ids = ids
         self.store = Store()
@@ -77,6 +85,7 @@ class WorkerCore:
         """The last sequence number from each party."""
         self._out = Outbox(number, epoch)
         self._turn = Turn(number, ids, self.store, self._out, self.names, self._command)
+        self._turn.admit = admit
         self._calls = calls = Calls(self._turn)
         self._places = places = Places(self._turn)
         finding = Finding(self._turn, places)
@@ -151,7 +160,7 @@ class WorkerCore:
     def _send(self, command: Command) -> None:
         _, _, name, exports, keep, wire, *about = command
         self._places.check_shared(name, wire, exports)
-        entry = self.store.put(name, self._turn.decoded(wire), exports, self._turn.order(command), keep)
+        entry = self.store.put(name, self._turn.taken(command, wire), exports, self._turn.order(command), keep)
         entry.about = about[0] if about else entry.about
 
     def _get(self, command: Command) -> None:

@@ -119,7 +119,7 @@ class Places:
         if wire is None:
             self.store.export(name)
             return
-        value = self._turn.decoded(wire)
+        value = self._turn.taken(command, wire)
         if exports is not None or self._lives(name):
             self.check_shared(name, wire, exports or 0)
             entry = self.store.put(name, value, exports or 0, self._turn.order(command), keep)

@@ -20,6 +20,7 @@ from farptr.protocol.functions import OFF
 from farptr.protocol.header import Header, Kind
 from farptr.protocol.ids import IdBlock
 from farptr.transport.dealer import Dealer, refusal
+from farptr.worker import limits
 from farptr.worker.core import WorkerCore
 from farptr.worker.failures import Stopped
 from farptr.worker.interrupts import listen
@@ -36,7 +37,13 @@ COMMAND, FREE = int(Kind.COMMAND), int(Kind.FREE)
 
 
 def serve(
-    name: str, address: str, *, load: str | None = None, functions: str = OFF, lifeline: int | None = None
+    name: str,
+    address: str,
+    *,
+    load: str | None = None,
+    functions: str = OFF,
+    lifeline: int | None = None,
+    memory_limit_bytes: int | None = None,
 ) -> None:
     """Run a worker until it is told to stop, its broker is gone, or its lifeline breaks.
 
@@ -46,20 +53,25 @@ def serve(
         load: file with the worker's own arrays (``.npz`` or ``.npy``).
         functions: whether it runs cells (``protocol.functions``).
         lifeline: file descriptor that reads end-of-file when the process that started this one is gone.
+        memory_limit_bytes: what it may take beyond what it has once it has registered (``limits``).
 
     Raises:
         FarptrError: the worker could not load its data or register.
     """
+    if memory_limit_bytes:
+        limits.prepare()
     listen()
     arrays = load_arrays(Path(load)) if load else {}
     dealer = Dealer(address, {"role": "worker", "name": name, "data": sorted(arrays)})
+    if memory_limit_bytes:
+        dealer.watch_cut()
     signal.signal(signal.SIGTERM, _stop)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)  # KeyboardInterrupt would look like an error of the cell that runs
     gc.set_threshold(GC_THRESHOLD)
     _end_with([fd for fd in (dealer.broker_fd, lifeline) if fd is not None])
     try:
-        _loop(dealer, arrays, functions)
+        _loop(dealer, arrays, functions, limits.Memory(memory_limit_bytes) if memory_limit_bytes else None)
     except (Stopped, KeyboardInterrupt):
         with contextlib.suppress(Exception):
             _say_bye(dealer)
@@ -97,10 +109,16 @@ def _ask_for_ids(core: WorkerCore) -> Envelope:
     return Envelope(Header(Kind.ASK, epoch=core.epoch, body_bytes=len(body)), body)
 
 
-def _loop(dealer: Dealer, arrays: dict[str, Any], functions: str) -> None:
+def _turn_within(memory: limits.Memory, core: WorkerCore, envelope: Envelope) -> list[Envelope]:
+    with memory:
+        return core.turn(envelope)
+
+
+def _loop(dealer: Dealer, arrays: dict[str, Any], functions: str, memory: limits.Memory | None) -> None:
     welcome = dealer.welcome
     ids = IdBlock(welcome["seed"], welcome["block"])
-    core = WorkerCore(number=welcome["number"], epoch=welcome["epoch"], ids=ids, functions=functions)
+    admit = memory.admit if memory is not None else None
+    core = WorkerCore(number=welcome["number"], epoch=welcome["epoch"], ids=ids, functions=functions, admit=admit)
     core.names.update({row[0]: row[1] for row in welcome["roster"]})
     core.load(arrays)
     own = f", own data: {', '.join(sorted(arrays))}" if arrays else ""
@@ -113,7 +131,7 @@ def _loop(dealer: Dealer, arrays: dict[str, Any], functions: str) -> None:
             if core.ids.low() and not asked:
                 asked = True
                 dealer.send(_ask_for_ids(core))
-            for answer in core.turn(envelope):
+            for answer in core.turn(envelope) if memory is None else _turn_within(memory, core, envelope):
                 dealer.send(answer)
         elif kind == Kind.ROSTER:
             core.news(bodies.loads_as(dict, envelope.body))

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from farptr.protocol import values
+from farptr.protocol.commands import REPORT
 from farptr.protocol.errors import HopLimit, ProtocolError, Report
 from farptr.protocol.header import HOP_LIMIT, Header
 from farptr.protocol.ids import IdBlock, worker_of
+from farptr.worker.failures import report_of
 from farptr.worker.outbox import Outbox
 from farptr.worker.store import Failure, Order, Pointer, Store, Value
 
@@ -33,6 +35,8 @@ class Turn:
         self.hop = 0
         self.buffers: tuple[Any, ...] = ()
         """What came with the envelope."""
+        self.admit: Callable[[int], None] | None = None
+        """Raises when there is no room for an array of so many bytes that has come; None where there is no bound."""
         self._names = names
         self._follow = follow
         """Carries out one command."""
@@ -71,15 +75,26 @@ class Turn:
     # ------------------------------------------------------------ values
 
     def decoded(self, wire: Any) -> Value:
-        """The value that came in this wire form; raises ProtocolError."""
+        """The value that came in this wire form; raises ProtocolError, MemoryError."""
         tag = wire[0]
         if tag == values.ARRAY:
+            if self.admit is not None:
+                self.admit(values.encoded_bytes(wire))
             return values.decode_array(wire, self.buffers)
         if tag == values.POINTER:
             return Pointer(wire[1])
         if tag == values.ERROR:
             return Failure(Report(*wire[1]))
         raise ProtocolError(f"a value tagged {tag!r}")
+
+    def taken(self, command: Command, wire: Any) -> Value:
+        """The value that a command stores; where there is no room for it that failure, which is reported too."""
+        try:
+            return self.decoded(wire)
+        except MemoryError as error:
+            report = report_of(command, error, self.number, self.hop, self.root)
+            self.out.reply((command[0], REPORT, tuple(report)))
+            return Failure(report)
 
     def encoded(self, value: Value, destination: int | None) -> tuple[Any, ...]:
         """The wire form of a stored value, for a worker or (None) for the root; pointers hand a reference out."""

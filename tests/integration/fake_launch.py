@@ -43,9 +43,14 @@ class FakeBroker:
                     data = self.control.recv(65536)
                     if not data:
                         return
-                    self.heard += [json.loads(line) for line in data.splitlines()]
+                    self.hear([json.loads(line) for line in data.splitlines()])
                 else:
                     self.on_peer(key.fileobj)
+
+    def hear(self, events):
+        self.heard += events
+        for event in events if os.environ.get("FAKE_BROKER") == "knows" else ():
+            self.say(event="lost", name=event["name"])
 
     def on_peer(self, peer):
         data = peer.recv(65536)
@@ -80,7 +85,7 @@ def broker_main(address, *, run, seed, control, cleanup):
     cleanup()
 
 
-def worker_main(name, address, *, load, functions, lifeline):
+def worker_main(name, address, *, load, functions, lifeline, memory_limit_bytes):
     print(f"{name} says hello")
     if load == "load-failed":
         raise LoadFailed("no such file", hint="give another")
@@ -92,6 +97,11 @@ def worker_main(name, address, *, load, functions, lifeline):
         os.kill(os.getpid(), signal.SIGKILL)
     if load == "hang":
         time.sleep(60)
+    if load and load.startswith("once:"):
+        path = Path(load.removeprefix("once:"))
+        if path.exists():
+            os._exit(3)
+        path.touch()
     if load == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     broker = socket.socket(socket.AF_UNIX)

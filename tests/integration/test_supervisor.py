@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -20,6 +21,7 @@ import pytest
 
 from farptr.launch import ask
 from farptr.launch import start as start_module
+from farptr.launch.restarts import AGAIN, AT_MOST, ON_PURPOSE, WITHIN_S
 from farptr.launch.rundir import find, list_runs
 from farptr.launch.start import start, stop
 from farptr.protocol.errors import (
@@ -27,6 +29,7 @@ from farptr.protocol.errors import (
     DeadlineExceeded,
     LoadFailed,
     NoRun,
+    RunError,
     RunExists,
     StartFailed,
     UnknownWorker,
@@ -34,6 +37,7 @@ from farptr.protocol.errors import (
     VersionMismatch,
 )
 
+TOO_OFTEN = f"it died {AT_MOST + 1} times within {WITHIN_S:g} s, and is not started again"
 HERE = Path(__file__).parent
 PATIENCE_S = 5.0
 
@@ -304,7 +308,7 @@ def test_a_worker_dies_and_the_run_goes_on(base):
         os.kill(julie, signal.SIGKILL)
         until(lambda: heard(running.info, "exited"))
         assert heard(running.info, "exited") == [
-            {"event": "exited", "name": "julie", "pid": julie, "code": -signal.SIGKILL}
+            {"event": "exited", "name": "julie", "pid": julie, "code": -signal.SIGKILL, "note": ""}
         ]
         until(lambda: list(find("team").workers) == ["toby"])
 
@@ -468,6 +472,83 @@ def test_a_removal_waits_for_the_brokers_word_but_not_for_ever(base):
             ask.remove(running.info.directory, "toby")
         finally:
             os.kill(running.info.broker_pid, signal.SIGCONT)
+
+
+# -- restarts
+
+
+def test_a_worker_is_started_again_once_the_broker_knows(base):
+    with up(name="team", restart=True) as running:
+        info = running.info
+        os.kill(info.workers["julie"], signal.SIGKILL)
+        until(lambda: heard(info, "exited"))
+        assert heard(info, "exited")[0]["note"] == AGAIN
+        until(lambda: list(find("team").workers) == ["toby"])
+        assert len(session_of(info.supervisor_pid)) == 3, "its name may not be free yet"
+        talk(info, say={"event": "lost", "name": "julie"})
+        until(lambda: find("team").workers.get("julie", info.workers["julie"]) != info.workers["julie"])
+        assert len(session_of(info.supervisor_pid)) == 4
+
+
+def test_a_restart_on_purpose_tells_the_broker_first(base):
+    with up(name="team") as running, ThreadPoolExecutor() as pool:
+        info = running.info
+        julie = info.workers["julie"]
+        new = pool.submit(ask.restart, info.directory, "julie")
+        until(lambda: heard(info, "remove"))
+        assert heard(info, "remove") == [{"event": "remove", "name": "julie", "why": ON_PURPOSE}]
+        talk(info, say={"event": "lost", "name": "julie"})
+        until(lambda: not alive(julie))
+        until(lambda: heard(info, "exited"))
+        assert heard(info, "exited")[0]["note"] == ""
+        assert not new.done()
+        with pytest.raises(RunError, match="leaving or starting already"):
+            ask.restart(info.directory, "julie")
+        with pytest.raises(BadName, match="already here"):
+            ask.add(info.directory, "julie")
+        talk(info, say={"event": "lost", "name": "julie"})
+        assert new.result(PATIENCE_S) == find("team").workers["julie"] != julie
+        with pytest.raises(UnknownWorker) as caught:
+            ask.restart(info.directory, "jule")
+        assert caught.value.hint == "did you mean 'julie'?"
+
+
+def test_who_asks_for_a_restart_and_leaves_gets_it_all_the_same(base, monkeypatch):
+    monkeypatch.setenv("FAKE_BROKER", "knows")
+    with up(name="team") as running:
+        julie = running.info.workers["julie"]
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(str(running.info.directory / "c"))
+            sock.sendall(b'{"restart": "julie"}\n')
+        until(lambda: not alive(julie))
+        until(lambda: "julie" in find("team").workers)
+
+
+def test_one_that_dies_while_it_comes_up_again_is_tried_five_times(base, monkeypatch):
+    monkeypatch.setenv("FAKE_BROKER", "knows")
+    with up({"julie": f"once:{base / 'team.was-here'}", "toby": None}, name="team", restart=True) as running:
+        os.kill(running.info.workers["julie"], signal.SIGKILL)
+        until(lambda: "julie" in find("team").gone)
+        assert find("team").gone == {"julie": TOO_OFTEN}
+        assert len(heard(running.info, "exited")) == AT_MOST + 1
+        assert list(find("team").workers) == ["toby"]
+        with pytest.raises(StartFailed, match="julie died while the run was starting"):
+            ask.restart(running.info.directory, "julie")
+        (base / "team.was-here").unlink()
+        pid = ask.restart(running.info.directory, "julie")
+        assert find("team").workers["julie"] == pid
+        assert find("team").gone == {}
+    (base / "team.was-here").unlink()
+
+
+def test_the_end_of_a_run_waits_for_no_restart(base):
+    with up(name="team", restart=True) as running:
+        os.kill(running.info.workers["julie"], signal.SIGKILL)
+        until(lambda: heard(running.info, "exited"))
+    assert nothing_left(base, running.info)
+
+
+# -- noise
 
 
 def test_noise_is_answered_and_a_silent_peer_holds_nobody_up(base):
