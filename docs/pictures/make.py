@@ -1,8 +1,8 @@
 """Draw the pictures of the pages from the objects of real runs: ``python docs/pictures/make.py``.
 
-``chain.svg`` shows CODE. The others belong to docs/tutorial.md: its examples are run in order, and each picture that the
-page links shows what every process holds at that place. Seeds fix the ids, so the same program gives the same pictures,
-byte for byte; a test holds the files against it.
+``chain.svg`` shows CODE. The others belong to docs/tutorial.md: its examples are run in order, and each picture that
+the page links shows what every process holds at that place. Seeds fix the ids, so the same program gives the same
+pictures, byte for byte; a test holds the files against it.
 """
 
 from __future__ import annotations
@@ -38,10 +38,12 @@ STEP = re.compile(r"^```pycon\n(?P<code>.*?)^```$|^!\[(?P<words>[^\]]+)\]\(pictu
 
 MARGIN = 16
 MEASURES = Measures(box=257, gap=48, head=30, row=34, row_gap=12, character=8.5, columns=3)
+NARROW = MEASURES._replace(box=240, gap=40, columns=4)
 CODE_TOP, LINE, BOX_TOP = 34, 22, 92
 
 STYLE = """
-  svg { color: #1f2328; --page: #ffffff; font: 14px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
+  svg { color: #1f2328; --page: #ffffff; }
+  svg { font-size: 14px; font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
   @media (prefers-color-scheme: dark) { svg { color: #e6edf3; --page: #0d1117; } }
   .page { fill: var(--page); }
 """
@@ -83,10 +85,10 @@ def draw(scene: Scene) -> str:
         for i, line in enumerate(CODE)
     ]
     drawing = boxes.draw(scene.boxes, MEASURES, MARGIN, BOX_TOP)
-    total = BOX_TOP + drawing.height + 44
-    caption = f'<text {DIM} x="{MARGIN}" y="{total - 16}">the second line took {escape(scene.hops)}</text>'
+    below = BOX_TOP + drawing.height + 28
+    caption = f'<text {DIM} x="{MARGIN}" y="{below}">the second line took {escape(scene.hops)}</text>'
     parts = [*code, *drawing.parts, caption]
-    return _svg(parts, total, "A chain of pointers across three processes", describe(scene))
+    return _svg(drawing, parts, BOX_TOP + 44, "A chain of pointers across three processes", describe(scene))
 
 
 def describe(scene: Scene) -> str:
@@ -109,12 +111,14 @@ def tutorial() -> Iterator[tuple[Path, str]]:
             for step in STEP.finditer(text):
                 if step["code"] is not None:
                     for example in doctest.DocTestParser().get_examples(step["code"]):
-                        exec(compile(example.source, "tutorial.py", "single"), scope)
+                        with contextlib.suppress(Exception) if example.exc_msg else contextlib.nullcontext():
+                            exec(compile(example.source, "tutorial.py", "single"), scope)
                     continue
                 sim: fp.Run = scope["sim"]
-                drawing = boxes.draw([_mine(scope), *map(_theirs, sim)], MEASURES, MARGIN, MARGIN)
+                parties = [_mine(scope), *map(_theirs, sim)]
+                drawing = boxes.draw(parties, MEASURES if len(parties) <= 3 else NARROW, MARGIN, MARGIN)
                 words = " ".join(step["words"].split())
-                yield FOLDER / step["file"], _svg(drawing.parts, drawing.height + 2 * MARGIN, "What each has", words)
+                yield FOLDER / step["file"], _svg(drawing, drawing.parts, 2 * MARGIN, "What each process has", words)
         finally:
             for run in [value for value in scope.values() if isinstance(value, fp.Run)]:
                 run.close()
@@ -122,8 +126,8 @@ def tutorial() -> Iterator[tuple[Path, str]]:
 
 @contextlib.contextmanager
 def _quiet_prompt() -> Iterator[None]:
-    """A directory to write in, and a prompt that neither prints nor keeps what it would have printed."""
-    shown, sys.displayhook = sys.displayhook, lambda value: None
+    """A directory to write in, and a prompt that keeps nothing and shows nothing; but a repr gives a pointer its id."""
+    shown, sys.displayhook = sys.displayhook, repr
     try:
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stdout(None):
             yield
@@ -156,9 +160,9 @@ def _handle(name: str, pointer: fp.Pointer) -> Row:
 
 
 def _theirs(worker: fp.Worker) -> Box:
-    """By id, because objects that others push arrive in any order."""
-    rows = [_stored(worker.name, id, value) for id, value in sorted(worker._objects.items())]
-    return Box(worker.name, "worker, a process", sorted(rows, key=lambda row: row.text.startswith("own ")))
+    """What the worker holds, in program order."""
+    rows = [_stored(worker.name, id, value) for id, value in worker._objects.items()]
+    return Box(worker.name, "worker, a process", rows)
 
 
 def _stored(worker: str, id: int, value: Any) -> Row:
@@ -174,8 +178,9 @@ def _text(value: Any) -> str:
     return repr(value).removeprefix("tensor(").removeprefix("array(").removesuffix(")")
 
 
-def _svg(parts: list[str], height: int, title: str, words: str) -> str:
-    width = 2 * MARGIN + 3 * MEASURES.box + 2 * MEASURES.gap
+def _svg(drawing: boxes.Drawing, parts: list[str], more: int, title: str, words: str) -> str:
+    """A drawing with ``more`` pixels above and below it, as a file."""
+    width, height = drawing.width + 2 * MARGIN, drawing.height + more
     page = f'<rect class="page" width="{width}" height="{height}" rx="8"/>'
     body = "\n".join(f"  {part}" for part in [page, *parts])
     return (

@@ -81,10 +81,12 @@ class Restarts:
         """The broker was told that a worker's process is gone, and has not answered yet."""
         self._unheard.add(name)
 
-    def on_purpose(self, name: str, request: Request) -> None:
-        """Somebody asks for a worker whose process is gone."""
+    def on_purpose(self, name: str, request: Request, *, unheard: bool) -> None:
+        """Somebody asks for a worker whose process is gone, or (``unheard``) will be, and the broker be told."""
         self._deaths.pop(name, None)
         self.waiting[name] = request
+        if unheard:
+            self._unheard.add(name)
 
     def heard(self, name: str) -> None:
         """The broker knows that the worker is gone."""

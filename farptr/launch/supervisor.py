@@ -35,7 +35,6 @@ from farptr.protocol.names import BROKER, check_name, unknown_worker
 
 log = logging.getLogger("farptr.supervisor")
 
-_NEVER_S = float("inf")
 _LOOK_AT_LOGS_S = 10.0
 
 
@@ -144,7 +143,7 @@ class Supervisor:
     def _patience_s(self) -> float:
         deadlines_s = [child.deadline_s for child in self._awaited()]
         deadlines_s += [leaving.deadline_s for leaving in self._leaving.values()]
-        nearest_s = min(deadlines_s, default=_NEVER_S)
+        nearest_s = min(deadlines_s, default=float("inf"))
         if not self._ready:
             nearest_s = min(nearest_s, self._deadline_s)
         return max(0.0, min(nearest_s, self._logs_at_s) - time.monotonic())
@@ -251,24 +250,25 @@ class Supervisor:
         self._fork_late(worker, request, again=False)
 
     def _remove(self, name: str, request: Request) -> None:
-        present = self._present()
-        if name not in present:
+        if name not in (present := self._present()):
             raise unknown_worker(name, present)
         self._leave(Leaving(present[name], request), WHY)
 
     def _restart(self, name: str, request: Request) -> None:
-        present, coming = self._present(), {child.name: child for child in self._awaited()}
-        if name in present:
-            self._leave(Leaving(present[name], request, again=True), ON_PURPOSE)
-        elif name in coming and coming[name].request is None:
-            coming[name].request = request
-        elif any(child.name == name for child in self._workers()) or self._restarts.waiting.get(name):
-            raise RunError(f"{name} is leaving or starting already, because somebody asked for it", hint="try again")
-        elif name in self._restarts.specs:
-            self._restarts.on_purpose(name, request)
-            self._start_again()
-        else:
+        here = {child for child in self._workers() if child.name == name}
+        failed = any(child.given_up for child in here)  # its exit comes next
+        coming = next((child for child in here if child in self._awaited() and child.request is None), None)
+        if name in self._present():
+            self._leave(Leaving(self._present()[name], request, again=True), ON_PURPOSE)
+        elif coming is not None:
+            coming.request = request
+        elif name not in self._restarts.specs:
             raise unknown_worker(name, self._restarts.specs)
+        elif (here and not failed) or self._restarts.waiting.get(name):
+            raise RunError(f"{name} is leaving or starting already, because somebody asked for it", hint="try again")
+        else:
+            self._restarts.on_purpose(name, request, unheard=failed)
+            self._start_again()
 
     def _leave(self, leaving: Leaving, why: str) -> None:
         name = leaving.child.name
@@ -376,7 +376,7 @@ class Supervisor:
         self._restarts.told(child.name)
         self._publish_again()
         if leaving is not None and leaving.again:
-            self._restarts.on_purpose(child.name, leaving.request)
+            self._restarts.on_purpose(child.name, leaving.request, unheard=True)
         elif leaving is not None:
             self._restarts.forget(child.name)
             leaving.request.answer({"removed": child.pid})

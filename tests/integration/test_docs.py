@@ -22,11 +22,44 @@ from farptr.cli import cli
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "examples" / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+NAMES = {page: page.relative_to(ROOT).as_posix() for page in PAGES}
 README = ROOT / "README.md"
 ID = re.compile(r"\b\d{11}\b")
 RAISED = re.compile(r"(?:[\w.]+\.)?([A-Z]\w+: )")
 """The last line of a traceback, with or without the module."""
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+INSTALLING = re.compile(r"\bpip\b")
+EXACT = {"tutorial"}
+"""Pages whose program has a seed, so that the ids are the same in every run."""
+
+# Which test holds the blocks of each page, by their language. A page or a language that is not here is not run.
+_HERE = "tests/integration/test_docs.py"
+_PROMPTS = f"{_HERE}::test_prompts_answer_as_shown"
+_LEGAL = f"{_HERE}::test_command_lines_are_legal"
+_README = f"{_HERE}::test_the_readme_prints_what_it_shows"
+_STEPS = "tests/integration/test_quickstart.py::test_files_and_commands_do_what_the_page_shows"
+_SUITES = "tests/integration/test_pytest_plugin.py::test_the_snippets_do_what_the_page_says"
+_CELLS = "tests/integration/test_notebook_docs.py::test_each_cell_shows_what_the_page_says"
+_MANUAL = "tests/unit/test_docs.py::test_the_reference_of_the_command_line_is_up_to_date"
+HELD = {
+    "README.md": {"python": _README, "text": _README, "bash": f"{_HERE}::test_the_readmes_commands_run"},
+    "CONTRIBUTING.md": {"bash": f"{_HERE}::test_installing_is_what_the_readme_says"},
+    "examples/README.md": {},
+    "docs/README.md": {},
+    "docs/cli.md": {"bash": _LEGAL, "text": _MANUAL},
+    "docs/design.md": {},
+    "docs/errors.md": {},
+    "docs/from-pysyft.md": {"pycon": _PROMPTS},
+    "docs/jupyter.md": {"python": _CELLS, "text": _CELLS},
+    "docs/performance.md": {"bash": f"{_HERE}::test_programs_that_pages_name_exist"},
+    "docs/protocol.md": {},
+    "docs/pytest.md": {"python": _SUITES, "ini": _SUITES, "text": _SUITES},
+    "docs/quickstart.md": {"pycon": _PROMPTS, "python": _STEPS, "bash": _STEPS, "text": _STEPS},
+    "docs/semantics.md": {"pycon": _PROMPTS},
+    "docs/threat-model.md": {},
+    "docs/tutorial.md": {"pycon": _PROMPTS},
+    "docs/when-not-to-use.md": {},
+}
 
 
 def fences(page, *languages):
@@ -54,14 +87,14 @@ class Ids:
 class Checker(doctest.OutputChecker):
     """Ids as above. Of an error a page shows the class without its module, and how the message begins."""
 
-    def __init__(self):
-        self._ids = Ids()
+    def __init__(self, *, exact=False):
+        self._ids = None if exact else Ids()
 
     def check_output(self, want, got, optionflags):
         got = got.expandtabs()  # as doctest does to the page
         if RAISED.match(want):
             want, got = f"{want.rstrip()}...\n", RAISED.sub(r"\1", got, count=1)
-        return super().check_output(want, self._ids.translated(want, got), optionflags)
+        return super().check_output(want, self._ids.translated(want, got) if self._ids else got, optionflags)
 
 
 @pytest.fixture
@@ -69,6 +102,25 @@ def folder(tmp_path, monkeypatch):
     """A directory of its own to work in."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+# ---------------------------------------------------------------- every block is held
+
+
+def test_every_block_of_every_page_is_held_by_a_test():
+    used = {NAMES[page]: {language for language, _, _ in fences(page)} for page in PAGES}
+    assert used == {name: set(held) for name, held in HELD.items()}
+    for path, name in {tuple(test.split("::")) for held in HELD.values() for test in held.values()}:
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8"), f"{path}::{name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES.get)
+def test_fences_are_closed_and_say_their_language(page):
+    """Else a block would be text, or text a block, and none of these tests would see it."""
+    marks = re.findall(r"^\s*(```.*)$", page.read_text(encoding="utf-8"), re.M)
+    assert marks[1::2] == ["```"] * (len(marks) // 2)
+    assert len(marks) % 2 == 0
+    assert [mark[3:] for mark in marks[::2]] == [language for language, _, _ in fences(page)]
 
 
 # ---------------------------------------------------------------- prompts
@@ -84,11 +136,11 @@ def prompts(page):
     return examples
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if prompts(page)], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [page for page in PAGES if prompts(page)], ids=NAMES.get)
 def test_prompts_answer_as_shown(page, folder):
     scope = {"__name__": "__main__"}
     test = doctest.DocTest(prompts(page), scope, page.name, str(page), 0, None)
-    runner = doctest.DocTestRunner(Checker(), optionflags=doctest.ELLIPSIS, verbose=False)
+    runner = doctest.DocTestRunner(Checker(exact=page.stem in EXACT), optionflags=doctest.ELLIPSIS, verbose=False)
     report = io.StringIO()
     try:
         failed, tried = runner.run(test, out=report.write, clear_globs=False)
@@ -194,10 +246,39 @@ def test_the_readmes_commands_run(folder, runtime_dir):
         assert "run default has ended" in done.stdout
 
 
-# ---------------------------------------------------------------- the picture
+# ---------------------------------------------------------------- other programs
 
 
-def test_the_picture_shows_a_run():
-    """Drawn again, it is the same, byte for byte: the seed fixes the ids."""
+def shell_lines(page):
+    for _, text, _ in fences(page, "bash", "console", "sh"):
+        yield from text.splitlines()
+
+
+def test_installing_is_what_the_readme_says():
+    """Its two commands are run by .ci/run; other pages may shorten them, or say how to make an environment."""
+    known = {"python -m venv .venv && . .venv/bin/activate", "pip install '.[demo]'"}
+    known |= {line for line in shell_lines(README) if INSTALLING.search(line)}
+    found = [line for page in PAGES for line in shell_lines(page) if INSTALLING.search(line) or "venv" in line]
+    assert set(found) == known
+
+
+def test_programs_that_pages_name_exist():
+    named = [line.split("#")[0].split() for page in PAGES for line in shell_lines(page)]
+    programs = [words[1:] for words in named if words[:1] == ["python"] and "/" in words[1]]
+    assert programs
+    for path, *options in programs:
+        text = (ROOT / path).read_text(encoding="utf-8")
+        assert all(option in text for option in options), (path, options)
+    assert all((ROOT / words[0]).exists() for words in named if words and words[0].startswith("scripts/"))
+
+
+# ---------------------------------------------------------------- the pictures
+
+
+def test_the_pictures_show_runs():
+    """Drawn again, they are the same, byte for byte: the seeds fix the ids."""
     script = runpy.run_path(str(ROOT / "docs" / "pictures" / "make.py"))
-    assert script["draw"](script["perform"]()) == script["PICTURE"].read_text(encoding="utf-8")
+    drawn = {path.name: text for path, text in script["pictures"]().items()}
+    there = {path.name: path.read_text(encoding="utf-8") for path in ROOT.glob("docs/pictures/*.svg")}
+    assert len(drawn) > 1
+    assert drawn == there, "run docs/pictures/make.py"

@@ -79,5 +79,18 @@ def test_tests_and_files_that_are_named_exist(page):
         assert (ROOT / path).exists(), path
 
 
+def test_modules_that_the_design_names_exist():
+    """In the table of §2: ``package/module``, and then modules of the same package."""
+    rows = [line for line in (ROOT / "docs" / "design.md").read_text(encoding="utf-8").splitlines() if line[:2] == "| "]
+    named = 0
+    for row in rows:
+        package = ""
+        for name in re.findall(r"`([\w/]+)`", row):
+            package, module = name.split("/") if "/" in name else (package, name)
+            assert (ROOT / "farptr" / package / f"{module}.py").exists(), (package, module)
+            named += 1
+    assert named > 20
+
+
 def test_the_changelog_knows_this_version():
     assert __version__ in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -70,7 +70,7 @@ def test_slow_deaths_go_on_for_ever(restarts, clock):
 def test_asking_for_one_begins_anew(restarts):
     for _ in range(AT_MOST + 1):
         die_and_come(restarts, "julie")
-    restarts.on_purpose("julie", request := object())
+    restarts.on_purpose("julie", request := object(), unheard=False)
     ((spec, asked_by),) = restarts.ready()
     assert (spec, asked_by) == (JULIE, request)
     restarts.started(spec)
@@ -89,5 +89,7 @@ def test_nobody_comes_unless_that_is_wanted(clock):
     books.started(JULIE)
     assert books.died("julie") == ""
     assert books.ready() == []
-    books.on_purpose("julie", None)
+    books.on_purpose("julie", None, unheard=True)
+    assert books.ready() == []
+    books.heard("julie")
     assert books.ready() == [(JULIE, None)]
