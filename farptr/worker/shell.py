@@ -73,10 +73,15 @@ def serve(
     try:
         _loop(dealer, arrays, functions, limits.Memory(memory_limit_bytes) if memory_limit_bytes else None)
     except (Stopped, KeyboardInterrupt):
-        with contextlib.suppress(Exception):
-            _say_bye(dealer)
+        if not _over.is_set():  # a run that ends is told of by its broker, if anybody
+            with contextlib.suppress(Exception):
+                _say_bye(dealer)
     finally:
         dealer.close(linger_s=0.1)
+
+
+_over = threading.Event()
+"""The run is over: its broker or its supervisor is gone."""
 
 
 def _stop(*_: Any) -> None:
@@ -91,6 +96,7 @@ def _end_with(fds: list[int]) -> None:
 
     def watch() -> None:
         poll.poll()
+        _over.set()
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
         time.sleep(END_S)
         log.warning("still busy %g s after the end of the run: leaving it undone", END_S)

@@ -302,7 +302,7 @@ def moves_give_no_reference() -> Iterator[None]:
         with patch.object(self._out, "end", end):
             return real_turn(self, envelope)
 
-    with patch.object(BrokerCore, "_book", book), patch.object(WorkerCore, "turn", turn):
+    with patch.object(BrokerCore, "_book", book), patch.object(WorkerCore, "turn", turn), _exact_frees():
         yield
 
 
@@ -335,6 +335,7 @@ def pulls_give_no_reference() -> Iterator[None]:
         patch.object(Outbox, "command", command),
         patch.object(WorkerPlaces, "pull", pull),
         patch.object(WorkerPlaces, "pull_here", pull_here),
+        _exact_frees(),
     ):
         yield
 
