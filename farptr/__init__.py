@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         RunError,
         RunExists,
         SessionClosed,
+        SessionExpired,
         SeveralFailed,
         StalePointer,
         StartFailed,
@@ -67,8 +68,8 @@ __all__ = [
     "BadName", "BrokerLost", "DeadlineExceeded", "FarptrError", "FunctionsOff", "ImplicitFetch", "Interrupted",
     "InvalidRemoteGet", "LoadFailed", "MessageTooLarge", "NoRun", "NotCollocated", "NotSerializable", "ObjectGone",
     "Overloaded", "PointerSpent", "ProtocolError", "RemoteError", "RunError", "RunExists", "SessionClosed",
-    "SeveralFailed", "StalePointer", "StartFailed", "UnknownData", "UnknownWorker", "UnsupportedOperation",
-    "UnsupportedValue", "UsageError", "VersionMismatch", "WorkerLost", "WorkerOutOfMemory",
+    "SessionExpired", "SeveralFailed", "StalePointer", "StartFailed", "UnknownData", "UnknownWorker",
+    "UnsupportedOperation", "UnsupportedValue", "UsageError", "VersionMismatch", "WorkerLost", "WorkerOutOfMemory",
     "WorkerUnresponsive",
 ]  # fmt: skip
 

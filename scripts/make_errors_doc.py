@@ -48,6 +48,7 @@ ADVICE = {
     "DeadlineExceeded": "Look at `farptr ps`: somebody is stopped or busy. `sim.timeout = None` waits for ever.",
     "Overloaded": "Wait, or give the work to others; `farptr ps` shows who has how much to do.",
     "WorkerUnresponsive": "Let it go on (`sim.cont`, `kill -CONT`), or end it; `timeout=None` waits for it.",
+    "SessionExpired": "Join the run anew: `fp.connect()`. A stopped client whose connection broke looks like this.",
     "Interrupted": "You asked for it; look at what the operation was to change in place before you use that.",
     "MessageTooLarge": "Send the array in parts.",
     "HopLimit": "Shorten the chain with `remote_get()` or `get()`; 64 hops are the limit.",

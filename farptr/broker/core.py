@@ -7,6 +7,7 @@ Laws
     4. What is for or about a dead party is dropped and nothing is booked for it; its clients were told.
     5. A step that is refused leaves no trace.
     6. What comes twice is dropped: a sender's sequence numbers grow.
+    7. What a client may not have yet is kept, for a client whose connection is cut to resume (``kept``).
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from farptr.broker.rows import Rows
 from farptr.broker.settling import Free, Input, Line, Session, Settling, Turn
 from farptr.broker.traffic import Traffic
 from farptr.protocol import body as bodies
-from farptr.protocol.errors import ProtocolError
+from farptr.protocol.errors import ProtocolError, SessionExpired
 from farptr.protocol.header import MAX_TRIPLES as FREES_AT_ONCE
 from farptr.protocol.header import Flag, Header, Kind, Triples, encode, forwarded, names_of, read, triples, with_source
 from farptr.protocol.ids import worker_of
+from farptr.protocol.kept import Kept
 
 MARK_LOW = 64
 """A MARK for a worker is answered when at most this many units before it are not done."""
@@ -74,6 +76,8 @@ class BrokerCore:
         """Envelopes that came twice."""
         self._newest: dict[int, int] = {}
         """The last sequence number of each live party."""
+        self.kept: dict[int, Kept[Delivery]] = {}
+        """What each live client may not have; whoever makes deliveries to it adds them."""
         self._sequence = 0
         self._kinds: dict[int, Callable[[int, Input, list[Delivery]], None]] = {
             Kind.REPLY: self._reply, Kind.NOTE: self._nothing, Kind.SYNC: self._sync, Kind.ASK: self._ask,
@@ -88,6 +92,7 @@ class BrokerCore:
         others = self._to_all({"joined": party.row()}, but=party.number)
         if party.role == CLIENT:
             self.settling.begin_client(party.number)
+            self.kept[party.number] = Kept()
         else:
             self.settling.begin_worker(party.number)
         block = self.roster.block(party.name if party.role == WORKER else "")
@@ -96,6 +101,20 @@ class BrokerCore:
             "run": self.run, "roster": self.roster.rows(),
         }  # fmt: skip
         return party, [self._told(party.number, Kind.WELCOME, welcome), *others]
+
+    def resume(self, hello: dict[str, Any]) -> tuple[Party, list[Delivery]]:
+        """A client is back whose connection was cut: its welcome, and what it has not got. Raises SessionExpired."""
+        number, received = hello.get("resume"), hello.get("received")
+        party = self.roster.live.get(number) if isinstance(number, int) else None
+        if party is None or (party.role, party.pid, party.host) != (CLIENT, hello.get("pid"), hello.get("host")):
+            raise SessionExpired(
+                "this broker does not know you any more: the session was over before it was resumed",
+                hint="fp.connect() joins the run anew; what the session held is freed",
+            )
+        if not isinstance(received, int):
+            raise ProtocolError("a session to resume, without the number of envelopes that came")
+        again = self.kept[party.number].after(received)
+        return party, [self._told(party.number, Kind.WELCOME, {"newest": self._newest.get(party.number, 0)}), *again]
 
     def lose(self, number: int, why: str, code: int | None = None) -> list[Delivery]:
         """A party is gone: drop what was for it and of it, and tell the others.
@@ -106,6 +125,7 @@ class BrokerCore:
         if party is None:
             return []
         self._newest.pop(number, None)
+        self.kept.pop(number, None)
         out: list[Delivery] = []
         undone: dict[int, int] = {}
         frees = self.rows.drop_holder(number)
@@ -135,7 +155,7 @@ class BrokerCore:
         if sequence is None:
             sequence = self._next()
         body = b"" if value is None else bodies.dumps(value)
-        header = Header(kind, 0, 0, self.epoch, 0, number, 0, 0, sequence, 0, 0, len(body))
+        header = Header(kind, 0, 0, self.epoch, 0, number, 0, 0, sequence, self._newest.get(number, 0), 0, len(body))
         return Delivery(number, encode(header) + body, ())
 
     def _next(self) -> int:
@@ -181,6 +201,8 @@ class BrokerCore:
                 self.duplicates += 1
                 return []
             self._newest[source] = sequence
+        if header.received and party.role == CLIENT:
+            self.kept[source].forget_up_to(header.received)
         item = Input(header, frame, end, buffers)
         role, settling = party.role, self.settling
         if (
@@ -399,5 +421,7 @@ class BrokerCore:
         self.roster.check()
         self.rows.check(self.roster.live)
         self.settling.check()
+        for kept in self.kept.values():
+            kept.check()
         for number, session in self.settling.sessions.items():
             assert session.alive == (number in self.roster.live), f"session {number} and the roster differ"

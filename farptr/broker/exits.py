@@ -13,6 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 GRACE_S = 0.05
+LEASE_S = 10.0
+"""A client whose connection is cut has this long to resume its session, from when that is noticed."""
+GONE = "its process is gone"
 
 
 class Exits:
@@ -24,8 +27,8 @@ class Exits:
         self._pids: dict[int, int] = {}
         self.stopped: set[int] = set()
         """Parties that were told to be stopped."""
-        self.suspects: dict[int, float] = {}
-        """Parties that are as good as gone, and when that is final."""
+        self.suspects: dict[int, tuple[float, str]] = {}
+        """Parties that are as good as gone: when that is final, and why."""
 
     def fileno(self) -> int | None:
         """Readable when a process has ended; None where that cannot be had."""
@@ -53,9 +56,14 @@ class Exits:
             del self._pidfds[fd]
             os.close(fd)  # which takes it out of the epoll set as well
 
-    def suspect(self, number: int, grace_s: float) -> None:
+    def suspect(self, number: int, grace_s: float, why: str = GONE) -> None:
         """A party seems to be gone: it is, unless somebody knows more within that time."""
-        self.suspects.setdefault(number, time.monotonic() + grace_s)
+        final = (time.monotonic() + grace_s, why)
+        self.suspects[number] = min(final, self.suspects.get(number, final))
+
+    def trust(self, number: int) -> None:
+        """A party is not gone after all."""
+        self.suspects.pop(number, None)
 
     def notice(self, supervised: Iterable[int]) -> None:
         """Look which processes have ended; the supervisor has a word to say about some."""
@@ -66,8 +74,8 @@ class Exits:
             os.close(fd)
             self.suspect(number, GRACE_S if number in supervised else 0.0)
 
-    def due(self) -> list[int]:
-        """The parties that are gone for sure now."""
+    def due(self) -> list[tuple[int, str]]:
+        """The parties that are gone for sure now, and why."""
         for number, pid in self._pids.items() if self._watch is None else ():
             with contextlib.suppress(PermissionError):
                 try:
@@ -75,7 +83,7 @@ class Exits:
                 except ProcessLookupError:
                     self.suspect(number, 0.0)
         now = time.monotonic()
-        return [n for n, at in self.suspects.items() if at <= now]
+        return [(n, why) for n, (at, why) in self.suspects.items() if at <= now]
 
     def stops(self, busy: Iterable[int]) -> list[tuple[int, bool]]:
         """(party, whether it is stopped) of those whose process was stopped, or went on, since the last look.
@@ -93,7 +101,7 @@ class Exits:
     def next_ms(self) -> int | None:
         """Milliseconds until ``due`` may have something; None when nothing is to be expected without a signal."""
         if self.suspects:
-            return max(0, int((min(self.suspects.values()) - time.monotonic()) * 1000) + 1)
+            return max(0, int((min(self.suspects.values())[0] - time.monotonic()) * 1000) + 1)
         return None
 
     def close(self) -> None:

@@ -15,11 +15,11 @@ import zmq
 
 import farptr
 from farptr.broker.core import BrokerCore, Delivery
-from farptr.broker.exits import GRACE_S, Exits
+from farptr.broker.exits import GRACE_S, LEASE_S, Exits
 from farptr.broker.waker import ROUTE as WAKER
 from farptr.broker.waker import Waker
 from farptr.protocol import body as bodies
-from farptr.protocol.errors import FarptrError, ProtocolError, RunError, VersionMismatch
+from farptr.protocol.errors import FarptrError, ProtocolError, RunError, SessionExpired, VersionMismatch
 from farptr.protocol.header import VERSION, Header, Kind, encode, read, version_of
 
 log = logging.getLogger("farptr.broker")
@@ -151,8 +151,8 @@ class Broker:
             self._deliver(self.core.stall(number, "its process is stopped" if stopped else ""))
 
     def _lose_suspects(self) -> None:
-        for number in self._exits.due():
-            self._lose(number, "its process is gone")
+        for number, why in self._exits.due():
+            self._lose(number, why)
         self._set_alarm()
 
     def _set_alarm(self) -> None:
@@ -177,6 +177,13 @@ class Broker:
             self._forget(number)
 
     def _deliver(self, deliveries: list[Delivery]) -> None:
+        for delivery in deliveries:
+            kept = self.core.kept.get(delivery.destination)
+            if kept is not None:
+                kept.add(delivery)
+        self._send(deliveries)
+
+    def _send(self, deliveries: list[Delivery]) -> None:
         send = self._router.send
         for destination, frame, buffers in deliveries:
             route = self._routes.get(destination)
@@ -185,8 +192,9 @@ class Broker:
             try:
                 send(route, _SNDMORE)
             except zmq.ZMQError:
-                # No such peer any more. Whoever knows how its process ended has a moment to say so.
-                self._exits.suspect(destination, GRACE_S)
+                # No such peer any more. Who knows how its process ended has a moment to say so; a client may resume.
+                grace_s = LEASE_S if destination in self.core.kept else GRACE_S
+                self._exits.suspect(destination, grace_s, "its connection was cut")
                 self._set_alarm()
                 continue
             if not buffers:
@@ -209,6 +217,9 @@ class Broker:
             hello = _hello_of([f.bytes for f in frames], uid)
             if pid is not None:
                 hello["pid"] = pid
+            if "resume" in hello:
+                self._resume(route, hello)
+                return
             party, deliveries = self.core.register(hello)
         except FarptrError as error:
             self._refuse(route, error)
@@ -222,6 +233,16 @@ class Broker:
         log.info("%s %s (%d) joined, pid %d", party.role, party.name, party.number, party.pid)
         if party.role == "worker":
             self._tell({"event": "joined", "name": party.name, "pid": party.pid, "number": party.number})
+
+    def _resume(self, route: bytes, hello: dict[str, Any]) -> None:
+        party, deliveries = self.core.resume(hello)
+        log.info("client %d resumes its session with %d envelopes to get again", party.number, len(deliveries) - 1)
+        self._numbers.pop(self._routes[party.number])  # what still comes of the old connection was cut off with it
+        self._numbers[route] = party.number
+        self._routes[party.number] = route
+        self._exits.trust(party.number)
+        self._set_alarm()
+        self._send(deliveries)
 
     def _with_broker(self, welcome: Delivery) -> Delivery:
         header, end = read(welcome.frame)
@@ -337,8 +358,10 @@ def _hello_of(frames: list[bytes], uid: int | None) -> dict[str, Any]:
             hint="install the same farptr on both sides",
         )
     header, end = read(raw)
-    if header.kind != Kind.HELLO or len(frames) != 1:
-        raise ProtocolError("this broker does not know you: it was restarted, or the first envelope was no hello")
+    if header.kind != Kind.HELLO:
+        raise SessionExpired("this broker does not know you: the connection was cut, or began with no hello")
+    if len(frames) != 1:
+        raise ProtocolError("a hello with buffers")
     if uid is not None and uid != os.getuid():
         raise ProtocolError(f"this run belongs to another user (uid {os.getuid()}, yours is {uid})")
     return bodies.loads_as(dict, raw[end:])  # type: ignore[no-any-return]

@@ -60,6 +60,10 @@ class Batches:
         self.units: dict[int, int] = {}
         """What has left for each worker, in units, since that was last looked at: see UNIT_BYTES."""
         self._sequence = 0
+        self.received = 0
+        """Envelopes of the broker's that have come: said in each header."""
+        self.confirmed = 0
+        """How many of them it has been told of."""
         self.ready: list[Envelope] = []
         """For the shell to send, in order."""
         self.releases: dict[int, int] = {}
@@ -126,12 +130,13 @@ class Batches:
             creates = creates[MANY_CREATES:]
         body = bodies.dumps(tuple(batch.commands))
         self._sequence += 1
+        self.confirmed = self.received
         batch.sequence = self._sequence
         units = self.units
         units[batch.worker] = units.get(batch.worker, 0) + 1 + batch.value_bytes // UNIT_BYTES
         self.ready.append(Envelope(Header(
             Kind.COMMAND, batch.flags | flags, 0, self._epoch, self._number, batch.worker, self._number,
-            len(batch.buffers), self._sequence, 0, batch.value_bytes, len(body),
+            len(batch.buffers), self._sequence, self.received, batch.value_bytes, len(body),
             ones(creates), ones(batch.refs), releases,
         ), body, tuple(batch.buffers)))  # fmt: skip
 
@@ -143,8 +148,10 @@ class Batches:
     def control(self, kind: Kind, body: bytes = b"", buffers: tuple[Any, ...] = (), **fields: Any) -> int:
         """Make one envelope ready; its sequence number."""
         self._sequence += 1
+        self.confirmed = self.received
         header = Header(
             kind,
+            received=self.received,
             epoch=self._epoch,
             source=self._number,
             root=self._number,

@@ -65,6 +65,8 @@ class SessionCore:
         """Party numbers to names, dead ones too."""
         self.commands = 0
         """Number of the newest command."""
+        self.arrived = 0
+        """Envelopes of this client's that the broker has."""
         self.on_news: Callable[[dict[str, Any]], None] | None = None
         self.parties = Parties(self.names)
         self.places = Places(self.ids)
@@ -316,7 +318,9 @@ class SessionCore:
         header, body, _ = envelope
         if header.kind == Kind.REPLY:
             self._replies.take(envelope)
-        elif header.kind == Kind.ROSTER:
+            return
+        self.arrived = header.received
+        if header.kind == Kind.ROSTER:
             self._news(bodies.loads_as(dict, body))
         elif header.kind == Kind.MARKED:
             self.out.marked(header.sequence)

@@ -1,4 +1,4 @@
-"""The thread that sends what nobody waits for, and notices handles that died while a session is idle."""
+"""The thread that sends what nobody waits for; in an idle session it notices handles that died, and a cut."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ class FlushTimer:
                 return
             if self._flush_if_left(me):
                 quiet = 0
+            elif self.parked:
+                me.look()
             del me
             self.parked = parks = quiet >= PARK_AFTER
             if not parks:

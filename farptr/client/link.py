@@ -4,6 +4,8 @@ Laws
     1. Whoever holds the lock may send, and takes in what has come.
     2. One thread at most, the *leader*, sleeps on the socket, with the lock released. Others that wait sleep until it
        hands them their answer or the lead.
+    3. What the broker may not have is kept, and sent again when a cut connection is mended: by whoever waits next, or
+       by the flush timer. Nobody else notices the cut.
 """
 
 from __future__ import annotations
@@ -13,14 +15,31 @@ from typing import Protocol
 
 from farptr.client.core import SessionCore
 from farptr.protocol.commands import Envelope
-from farptr.protocol.errors import FarptrError
+from farptr.protocol.errors import BrokerLost, FarptrError, SessionClosed, SessionExpired
+from farptr.protocol.header import Kind
+from farptr.protocol.kept import Kept
 
+CONFIRM_AFTER = 64
+"""The broker is told that so many envelopes have come, even if there is nothing else to say."""
+CONFIRM_BYTES = 1 << 18
+"""And at once when one of this size has: it keeps them until then."""
 LAST_WORDS_S = 0.2
 """The broker gets what was sent before the end within this time, or not at all."""
 
 
 class Connection(Protocol):
     """What a session needs of its way to the broker (``transport.dealer.Dealer``, or the simulator's)."""
+
+    received: int
+    """Envelopes that have come, the welcome included."""
+    cut: bool
+    """Nothing comes or goes any more, and the broker lives."""
+
+    def again(self, number: int) -> int:
+        """Resume the session of that number after a cut; the newest envelope of its that the broker has."""
+
+    def own(self, envelope: Envelope) -> Envelope:
+        """The same with buffers that nobody changes."""
 
     def send(self, envelope: Envelope) -> None:
         """Queue one envelope."""
@@ -55,6 +74,10 @@ class Link:
         """The thread that sleeps on the socket."""
         self.closed = ""
         """Why, once it is."""
+        self.expired: FarptrError | None = None
+        """Why it closed by itself."""
+        self.kept: Kept[Envelope] = Kept()
+        """What the broker may not have."""
         self.forked = False
         """This is a forked child: the connection is the parent's."""
         self._handed_over = threading.Condition(self.mutex)
@@ -63,19 +86,60 @@ class Link:
 
     def send_ready(self) -> None:
         """Send what is ready; take in what has come, or see that the leader does."""
-        ready, self.core.batches.ready = self.core.batches.ready, []
-        for envelope in ready:
-            self.connection.send(envelope)
+        self._send()
         # Sending can swallow the signal that the leader waits for; and what has come may be of use now.
         if self.leader is None:
             self.take_in()
         elif self.connection.readable():
             self.connection.wake()
 
+    def _send(self) -> None:
+        ready, self.core.batches.ready = self.core.batches.ready, []
+        for envelope in ready:
+            mine = self.connection.own(envelope) if envelope.buffers else envelope
+            self.kept.add(mine)
+            self.connection.send(mine)
+
     def take_in(self) -> None:
         """Give the core what has come."""
-        while (envelope := self.connection.receive()) is not None:
-            self.core.receive(envelope)
+        core, connection, large = self.core, self.connection, False
+        while (envelope := connection.receive()) is not None:
+            core.receive(envelope)
+            large = large or envelope.header.value_bytes >= CONFIRM_BYTES
+        self.kept.forget_up_to(core.arrived)
+        batches = core.batches
+        batches.received = connection.received
+        if large or batches.received - batches.confirmed >= CONFIRM_AFTER:
+            batches.control(Kind.NOTE)
+            self._send()
+
+    def mend(self) -> None:
+        """Resume the session if the connection was cut; raises SessionExpired when it is too late for that."""
+        if not self.connection.cut or self.closed:
+            return
+        try:
+            newest = self.connection.again(self.core.number)
+        except BrokerLost:
+            raise
+        except FarptrError as error:
+            self.expired = error if isinstance(error, SessionExpired) else SessionExpired(error.message)
+            self.close(self.expired.message)
+            raise self.ended() from None
+        for envelope in self.kept.after(newest):
+            self.connection.send(envelope)
+        self.take_in()
+
+    def look(self) -> None:
+        """See whether the connection was cut, if nobody is looking; for a session that has nothing to wait for."""
+        if self.leader is None and not self.closed:
+            self.connection.wait(0.0)
+            self.mend()
+
+    def ended(self) -> FarptrError:
+        """The error for who wants something of it now that it is closed."""
+        if self.expired is not None:
+            return SessionExpired(self.expired.message, hint=self.expired.hint)
+        return SessionClosed(self.closed, hint="fp.up(…) starts a new run, fp.connect() joins one")
 
     def lead(self, timeout_s: float) -> None:
         """Sleep on the socket with the lock released, then take in what came."""
@@ -91,6 +155,7 @@ class Link:
         finally:
             self.leader = None
             self.take_in()
+            self.mend()
             if self._followers:  # one of them finds its answer here, or takes the lead
                 self._handed_over.notify_all()
 

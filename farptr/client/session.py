@@ -26,7 +26,6 @@ from farptr.protocol.errors import (
     DeadlineExceeded,
     FarptrError,
     Report,
-    SessionClosed,
     SeveralFailed,
     WorkerUnresponsive,
     WrongProcess,
@@ -77,7 +76,7 @@ class Session:
 
     def admit(self) -> None:
         """Before a command, under the lock: the session is usable, and dead handles are accounted for."""
-        if not self.usable:
+        if not self.usable or self.link.closed:
             self._refuse()
         while self.dead:
             self.core.drop(self.dead.popleft())
@@ -87,7 +86,7 @@ class Session:
             raise WrongProcess(
                 "this session belongs to the parent process", hint="open one of your own: fp.connect() or fp.up()"
             )
-        raise SessionClosed(self.link.closed, hint="fp.up(…) starts a new run, fp.connect() joins one")
+        raise self.link.ended()
 
     def call_here(self, operation: str, args: tuple[Any, ...], worker: int) -> Node | None:
         """``SessionCore.call_here`` for a caller two frames up; the path of the operators, kept short."""
@@ -236,10 +235,21 @@ class Session:
                 self.core.out.flush()
                 self.link.send_ready()
 
+    def look(self) -> None:
+        """See whether the connection was cut, and mend it: for a session that waits for nothing."""
+        if self.usable and self.link.mutex.acquire(blocking=False):
+            try:
+                self.link.look()
+            except FarptrError:
+                return  # whoever uses the session next is told
+            finally:
+                self.link.mutex.release()
+
     def close(self, why: str = "this session is closed") -> None:
         """Say goodbye and close the connection; whoever waits gets SessionClosed."""
         with self.link.mutex:
             if self.closed:
+                self.usable = False
                 return
             self.usable = False
             if not self.link.forked:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from farptr.client.link import Link
-from farptr.protocol.errors import DeadlineExceeded, SessionClosed, WorkerUnresponsive
+from farptr.protocol.errors import DeadlineExceeded, WorkerUnresponsive
 
 LOOK_UP_S = 1.0
 """The longest sleep of somebody who waits for an answer."""
@@ -74,7 +74,7 @@ def wait_for(
     while not done():
         link.connection.check()
         if link.closed:
-            raise SessionClosed(link.closed)
+            raise link.ended()
         if limit_s is not None and time.monotonic() - began_s >= STOPPED_S and (error := stopped()) is not None:
             try:
                 raise error

@@ -34,6 +34,7 @@
     ├── DeadlineExceeded            no answer, and no progress, within the timeout
     │   ├── Overloaded                a worker does not keep up
     │   └── WorkerUnresponsive        a worker's process is stopped
+    ├── SessionExpired              the connection was cut, and the session was over before it could be resumed
     ├── Interrupted                 an operation was interrupted on purpose
     ├── MessageTooLarge             over the limit for one message; refused at the sender
     ├── HopLimit                    a chain longer than the hop limit
@@ -321,6 +322,14 @@ class WorkerUnresponsive(DeadlineExceeded):
     code = 1409
 
 
+class SessionExpired(FarptrError, ConnectionError):
+    """The connection was cut, and the session was over before it could be resumed; its objects are freed."""
+
+    code = 1411
+    definite = False
+    exit_code = 7
+
+
 class Interrupted(FarptrError, InterruptedError):
     """An operation was interrupted on purpose (``sim.interrupt``); what it had changed in place by then is changed."""
 
@@ -429,6 +438,12 @@ def remote_class(kind: str) -> type[FarptrError]:
     if kind not in _pairs:
         _pairs[kind] = type(kind, (RemoteError, original), {"__module__": "farptr.remote", "__doc__": original.__doc__})
     return _pairs[kind]
+
+
+def refusal(answer: dict[str, Any]) -> FarptrError:
+    """The error that a broker's refusal stands for."""
+    cls = ERRORS.get(str(answer.get("kind")), FarptrError)
+    return cls(str(answer.get("message")), hint=str(answer.get("hint", "")))
 
 
 def from_report(report: Report, *, worker: str, line: str = "", name: str = "") -> FarptrError:

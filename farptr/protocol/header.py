@@ -80,7 +80,7 @@ class Header(NamedTuple):
     root: int = 0
     buffers: int = 0
     sequence: int = 0
-    deadline_ms: int = 0
+    received: int = 0
     value_bytes: int = 0
     body_bytes: int = 0
     creates: Triples = ()
@@ -132,7 +132,7 @@ def encode(h: Header) -> bytes:
         raise ProtocolError(f"{len(lists) // 3} references do not fit one header (at most {MAX_TRIPLES})")
     fixed = _FIXED.pack(
         MAGIC, VERSION, h.kind, h.flags, h.hop, 0, h.epoch, h.source, h.destination, h.root, h.buffers, h.sequence,
-        h.deadline_ms, h.value_bytes, len(h.creates) // 3, len(h.refs) // 3, len(h.releases) // 3, h.body_bytes,
+        h.received, h.value_bytes, len(h.creates) // 3, len(h.refs) // 3, len(h.releases) // 3, h.body_bytes,
     )  # fmt: skip
     return fixed + struct.pack(f"<{len(lists)}Q", *lists) if lists else fixed
 
@@ -161,21 +161,21 @@ def _parse(data: bytes) -> tuple[Header, int]:
     if size < FIXED_BYTES:
         raise ProtocolError(f"an envelope of {size} bytes; a header alone has {FIXED_BYTES}")
     (magic, version, kind, flags, hop, pad, epoch, source, destination, root, buffers, sequence,
-     deadline, value_bytes, creates, refs, releases, body_bytes) = _FIXED.unpack_from(data)  # fmt: skip
+     received, value_bytes, creates, refs, releases, body_bytes) = _FIXED.unpack_from(data)  # fmt: skip
     if magic != MAGIC or version != VERSION:
         raise ProtocolError(f"not a header of protocol version {VERSION}: it begins {data[:3]!r}")
     if not 1 <= kind <= _LAST_KIND or pad or flags > 15 or hop > HOP_LIMIT:
         raise ProtocolError(f"a header with kind {kind}, flags {flags}, hop {hop}")
     count = creates + refs + releases
     if not count:
-        return _make((kind, flags, hop, epoch, source, destination, root, buffers, sequence, deadline, value_bytes,
+        return _make((kind, flags, hop, epoch, source, destination, root, buffers, sequence, received, value_bytes,
                       body_bytes, (), (), ())), FIXED_BYTES  # fmt: skip
     end = FIXED_BYTES + _TRIPLE_BYTES * count
     if end > MAX_HEADER_BYTES or end > size:
         raise ProtocolError(f"a header of at most {min(size, MAX_HEADER_BYTES)} bytes that claims {count} references")
     lists = struct.unpack_from(f"<{3 * count}Q", data, FIXED_BYTES)
     a, b = 3 * creates, 3 * (creates + refs)
-    return _make((kind, flags, hop, epoch, source, destination, root, buffers, sequence, deadline, value_bytes,
+    return _make((kind, flags, hop, epoch, source, destination, root, buffers, sequence, received, value_bytes,
                   body_bytes, lists[:a], lists[a:b], lists[b:])), end  # fmt: skip
 
 

@@ -17,21 +17,16 @@ import zmq
 import farptr
 from farptr.protocol import body as bodies
 from farptr.protocol.commands import Envelope
-from farptr.protocol.errors import (
-    ERRORS,
-    BrokerLost,
-    FarptrError,
-    NoRun,
-    RuntimeDirectory,
-    VersionMismatch,
-)  # fmt: skip
+from farptr.protocol.errors import BrokerLost, NoRun, RuntimeDirectory, SessionExpired, VersionMismatch, refusal
 from farptr.protocol.header import VERSION, Header, Kind, encode, read, version_of
 
 # Plain integers: the enumerations' operators cost a microsecond each.
-_POLLIN, _NOBLOCK = int(zmq.POLLIN), int(zmq.NOBLOCK)
+_POLLIN, _NOBLOCK, _REFUSED = int(zmq.POLLIN), int(zmq.NOBLOCK), int(Kind.REFUSED)
 HELLO_TIMEOUT_S = 10.0
 LOOK_MS = 1000
-LOOK_FOR_CUT_MS = 100
+SEND_MS = 1000
+BROKERS_END_MS = 100
+"""A process that ends lets its connections go first: its end is known by then."""
 LAST_WORDS_LINGER_MS = 200
 IPC_PATH_LIMIT = 107
 """Bytes of a Unix socket's path (sockaddr_un, less the final NUL)."""
@@ -43,43 +38,87 @@ class Dealer:
     def __init__(self, address: str, hello: dict[str, Any], *, timeout_s: float = HELLO_TIMEOUT_S) -> None:
         self.address = check_address(address)
         self._context = zmq.Context()
-        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.setsockopt(zmq.SNDHWM, 0)  # bounded by the marks of the session, not by dropping or blocking
-        self._socket.setsockopt(zmq.RCVHWM, 0)
-        self._socket.setsockopt(zmq.RCVTIMEO, LOOK_MS)
+        self._sockets: list[zmq.Socket[bytes]] = []
+        """What has to be closed: the connection, and what tells that it was cut."""
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wake, False)
         self.broker_fd: int | None = None
         """Readable when the broker's process is gone; None where that cannot be known."""
-        self._descriptor = self._socket.fileno()
         self._signalled = False
         self._poll = select.poll()
         self.over = False
         """The broker's process is gone."""
+        self.cut = False
+        """The connection was cut while the broker lives: nothing comes or goes until ``again``."""
+        self.received = 1
+        """Envelopes that have come; the welcome was the first."""
         # A connection that is dropped, perhaps in a cycle, must not leave its end to ZeroMQ: a context that is
         # collected before its socket waits for that for ever. The process's own end needs none of this.
         self._last_words: list[bytes] = []
         self._fds = [self._woken, self._wake]
-        self._cuts: list[zmq.Socket[bytes]] = []
-        """What tells that the connection was cut, if somebody wants to know."""
-        mine = (self._context, self._socket, self._cuts, self._fds, self._last_words)
+        mine = (self._context, self._sockets, self._fds, self._last_words)
         self._end = weakref.finalize(self, _end, os.getpid(), *mine)
         self._end.atexit = False
         try:
-            self._socket.connect(self.address)
+            self._connect()
             self.welcome = self._say_hello(hello, timeout_s)
             self._last_words.append(encode(bye(self.welcome)))
+            self._poll.register(self._woken, select.POLLIN)
+            self._watch_connection()
             self._watch_broker()
         except BaseException:
             self.close()
             raise
 
+    def _connect(self) -> None:
+        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
+        self._sockets.append(self._socket)
+        # The high-water marks: bounded by the marks of the session, not by dropping or blocking.
+        for option, value in (
+            (zmq.LINGER, 0), (zmq.SNDHWM, 0), (zmq.RCVHWM, 0), (zmq.RCVTIMEO, LOOK_MS), (zmq.SNDTIMEO, SEND_MS),
+        ):  # fmt: skip
+            self._socket.setsockopt(option, value)
+        self._descriptor = self._socket.fileno()
+        self._socket.connect(self.address)
+
+    def _watch_connection(self) -> None:
+        """See when it is cut. ZeroMQ connects again and does not tell; the broker takes that for a stranger."""
+        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._sockets.append(self._monitor)
+        self._monitor.poll(0)  # its descriptor tells nobody who has not looked once
+        self._poll.register(self._descriptor, select.POLLIN)
+        self._poll.register(self._monitor.fileno(), select.POLLIN)
+
+    def again(self, number: int) -> int:
+        """Resume the session of that number after a cut; the newest of its envelopes that the broker has.
+
+        Raises:
+            SessionExpired: the broker has given it up.
+            NoRun: the broker does not answer.
+            BrokerLost: it is gone.
+        """
+        self.check()
+        for descriptor in (self._descriptor, self._monitor.fileno() if not self._monitor.closed else -1):
+            with contextlib.suppress(KeyError):
+                self._poll.unregister(descriptor)
+        self._drop_sockets()
+        self._connect()
+        welcome = self._say_hello({"role": "client", "resume": number, "received": self.received}, HELLO_TIMEOUT_S)
+        self._watch_connection()
+        self._signalled, self.cut = True, False
+        return int(welcome["newest"])
+
+    def _drop_sockets(self) -> None:
+        sockets = self._sockets[:]
+        self._sockets.clear()
+        _close(sockets)
+
     def _say_hello(self, hello: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         body = bodies.dumps({"version": farptr.__version__, "pid": os.getpid(), "host": socket.gethostname(), **hello})
-        self.send(Envelope(Header(Kind.HELLO, body_bytes=len(body)), body))
-        if not self._socket.poll(int(timeout_s * 1000)):
+        self._socket.send(encode(Header(Kind.HELLO, body_bytes=len(body))) + body)
+        if not self._answered(timeout_s):
+            self.check()
             raise NoRun(
                 f"nothing answers at {self.address} (waited {timeout_s:g} s)",
                 hint="`farptr ps` lists the runs; `farptr up julie toby` starts one",
@@ -98,10 +137,18 @@ class Dealer:
             raise refusal(answer)
         return answer  # type: ignore[no-any-return]
 
+    def _answered(self, timeout_s: float) -> bool:
+        """Whether something comes in time, from a broker that lives."""
+        poller = zmq.Poller()
+        poller.register(self._socket, zmq.POLLIN)
+        if self.broker_fd is not None:
+            poller.register(self.broker_fd, zmq.POLLIN)
+        events = dict(poller.poll(int(timeout_s * 1000)))
+        self.over = self.broker_fd in events
+        return self._socket in events
+
     def _watch_broker(self) -> None:
         pid, host = self.welcome.get("pid"), self.welcome.get("host")
-        self._poll.register(self._descriptor, select.POLLIN)
-        self._poll.register(self._woken, select.POLLIN)
         if host != socket.gethostname() or not isinstance(pid, int) or not hasattr(os, "pidfd_open"):
             return
         try:
@@ -112,20 +159,16 @@ class Dealer:
         self._fds.append(self.broker_fd)
         self._poll.register(self.broker_fd, select.POLLIN)
 
-    def watch_cut(self) -> None:
-        """Make ``next`` and ``send`` raise BrokerLost soon after the connection is cut, with all that was on its way.
-
-        ZeroMQ connects again and does not tell; the broker takes that for a stranger. A connection on one machine is
-        cut when this process has no memory for what comes.
-        """
-        self._cuts.append(self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED))
-        self._socket.setsockopt(zmq.RCVTIMEO, LOOK_FOR_CUT_MS)
-        self._socket.setsockopt(zmq.SNDTIMEO, LOOK_FOR_CUT_MS)
-
     # ------------------------------------------------------------ envelopes
 
+    def own(self, envelope: Envelope) -> Envelope:
+        """The same with copies of its buffers, which sending does not copy once more."""
+        return envelope._replace(buffers=tuple([zmq.Frame(buffer, copy=True) for buffer in envelope.buffers]))
+
     def send(self, envelope: Envelope) -> None:
-        """Queue one envelope; buffers are copied before this returns. Raises BrokerLost, see ``watch_cut``."""
+        """Queue one envelope; buffers are copied before this returns, but for those of ``own``."""
+        if self.cut:
+            return
         header, body, buffers = envelope
         send = self._socket.send
         try:
@@ -134,10 +177,10 @@ class Dealer:
                 return
             send(encode(header) + body, zmq.SNDMORE)
             for buffer in buffers[:-1]:
-                send(buffer, zmq.SNDMORE)
-            send(buffers[-1])
-        except zmq.Again:  # only after ``watch_cut``: there is no connection to queue for
-            raise _cut() from None
+                send(buffer, zmq.SNDMORE, copy=not isinstance(buffer, zmq.Frame))
+            send(buffers[-1], copy=not isinstance(buffers[-1], zmq.Frame))
+        except zmq.Again:  # there is no connection to queue for
+            self.cut = True
 
     def receive(self) -> Envelope | None:
         """The next envelope, None when there is none now; raises ProtocolError for what is no envelope."""
@@ -146,10 +189,20 @@ class Dealer:
             self._signalled = False
         elif not self.readable():
             return None
+        if self.cut:
+            return None
         try:
-            return self._envelope(self._socket.recv(_NOBLOCK))
+            envelope = self._envelope(self._socket.recv(_NOBLOCK))
         except zmq.Again:
             return None
+        if envelope.header.kind == _REFUSED:
+            error = refusal(bodies.loads_as(dict, envelope.body))
+            if not isinstance(error, SessionExpired):
+                raise error
+            self.cut = True  # and made again by ZeroMQ, of which the broker knows nothing
+            return None
+        self.received += 1
+        return envelope
 
     def next(self) -> Envelope:
         """The next envelope, however long it takes.
@@ -160,8 +213,6 @@ class Dealer:
         while True:
             with contextlib.suppress(zmq.Again):
                 return self._envelope(self._socket.recv())
-            if self._cuts and self._cuts[0].poll(0):
-                raise _cut()
 
     def _envelope(self, frame: bytes) -> Envelope:
         header, end = read(frame)
@@ -173,14 +224,14 @@ class Dealer:
 
     def readable(self) -> bool:
         """Whether ``receive`` would find something. A send can swallow the signal that ``wait`` waits for."""
-        return bool(int(self._socket.getsockopt(zmq.EVENTS)) & _POLLIN)
+        return not self.cut and bool(int(self._socket.getsockopt(zmq.EVENTS)) & _POLLIN)
 
     def wait(self, timeout_s: float) -> None:
         """Sleep until something may have come, ``wake`` was called, the broker is gone, or the time is over.
 
         May return early. Call it without the lock, after ``receive`` gave None under the lock.
         """
-        if self.over or self._socket.closed:
+        if self.over or self.cut or self._socket.closed:
             return
         for fd, _ in self._poll.poll(max(0.0, timeout_s) * 1000):
             if fd == self._descriptor:
@@ -189,6 +240,19 @@ class Dealer:
                 os.read(self._woken, 4096)
             elif fd == self.broker_fd:
                 self.over = True
+            elif self._monitor.poll(0):
+                self.cut = True
+
+    def watch(self, more: list[int]) -> None:
+        """For a thread: sleep until the broker or the connection is gone, or one of these descriptors is readable."""
+        poll = select.poll()
+        for fd in filter(None, (*more, self.broker_fd, self._monitor.fileno())):
+            poll.register(fd, select.POLLIN)
+        while {fd for fd, _ in poll.poll()} == {self._monitor.fileno()}:
+            if self._monitor.poll(0):
+                gone = self.broker_fd and select.select([self.broker_fd], [], [], BROKERS_END_MS / 1000)[0]
+                self.over, self.cut = bool(gone), not gone
+                return
 
     def wake(self) -> None:
         """Make a ``wait`` in another thread return."""
@@ -204,8 +268,8 @@ class Dealer:
 
     def close(self, linger_s: float = 0.0) -> None:
         """Close the connection; what is queued has ``linger_s`` to leave."""
-        if not self._socket.closed:
-            self._socket.setsockopt(zmq.LINGER, int(linger_s * 1000))
+        for connection in self._sockets[:1]:
+            connection.setsockopt(zmq.LINGER, int(linger_s * 1000))
         self._last_words.clear()
         self._end()
 
@@ -213,40 +277,43 @@ class Dealer:
 def _end(
     owner: int,
     context: zmq.Context[Any],
-    connection: zmq.Socket[bytes],
-    cuts: list[zmq.Socket[bytes]],
+    sockets: list[zmq.Socket[bytes]],
     fds: list[int],
     last_words: list[bytes],
 ) -> None:
     if os.getpid() != owner:  # a forked child: the threads that would do this are its parent's
         return
-    if last_words:
+    for connection in sockets[:1] if last_words else ():
         connection.setsockopt(zmq.LINGER, LAST_WORDS_LINGER_MS)
         for words in last_words:
-            connection.send(words)
-    if cuts:
-        connection.disable_monitor()
-    for cut in cuts:
-        cut.close(linger=0)
-    connection.close()
+            with contextlib.suppress(zmq.Again):
+                connection.send(words, zmq.NOBLOCK)
+    _close(sockets)
     context.term()
     for fd in fds:
         os.close(fd)
 
 
-def _cut() -> BrokerLost:
-    return BrokerLost("the connection to the broker was cut: this process has no memory for what came")
+def _close(sockets: list[zmq.Socket[bytes]]) -> None:
+    """Close a connection and its monitor."""
+    for monitor in sockets[1:]:
+        sockets[0].disable_monitor()
+        monitor.close(linger=0)
+    for connection in sockets[:1]:
+        connection.close()
+
+
+def cut_off() -> BrokerLost:
+    """The error of a worker whose connection is gone, with all that was on its way."""
+    return BrokerLost(
+        "the connection to the broker was cut, and this worker is none of the run's any more",
+        hint="a worker that has no memory for what comes is cut off, too",
+    )
 
 
 def bye(welcome: dict[str, Any]) -> Header:
     """What a party says when it leaves."""
     return Header(Kind.BYE, epoch=welcome["epoch"], root=welcome["number"])
-
-
-def refusal(answer: dict[str, Any]) -> FarptrError:
-    """The error that a refusal stands for."""
-    cls = ERRORS.get(str(answer.get("kind")), FarptrError)
-    return cls(str(answer.get("message")), hint=str(answer.get("hint", "")))
 
 
 def check_address(address: str) -> str:

@@ -6,7 +6,6 @@ import contextlib
 import gc
 import logging
 import os
-import select
 import signal
 import threading
 import time
@@ -15,11 +14,11 @@ from typing import Any
 
 from farptr.protocol import body as bodies
 from farptr.protocol.commands import Envelope
-from farptr.protocol.errors import ProtocolError
+from farptr.protocol.errors import ProtocolError, refusal
 from farptr.protocol.functions import OFF
 from farptr.protocol.header import Header, Kind
 from farptr.protocol.ids import IdBlock
-from farptr.transport.dealer import Dealer, refusal
+from farptr.transport.dealer import Dealer, cut_off
 from farptr.worker import limits
 from farptr.worker.core import WorkerCore
 from farptr.worker.failures import Stopped
@@ -32,6 +31,8 @@ GC_THRESHOLD = 50_000
 """Stored objects have no cycles; looking for some every few commands is wasted."""
 END_S = 2.0
 """A worker whose run is over may finish what it does for this long."""
+CUT_S = 0.3
+"""One whose connection was cut, for so long: nobody gets what it finds, and its callers wait for its end."""
 
 COMMAND, FREE = int(Kind.COMMAND), int(Kind.FREE)
 
@@ -63,16 +64,16 @@ def serve(
     listen()
     arrays = load_arrays(Path(load)) if load else {}
     dealer = Dealer(address, {"role": "worker", "name": name, "data": sorted(arrays)})
-    if memory_limit_bytes:
-        dealer.watch_cut()
     signal.signal(signal.SIGTERM, _stop)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)  # KeyboardInterrupt would look like an error of the cell that runs
     gc.set_threshold(GC_THRESHOLD)
-    _end_with([fd for fd in (dealer.broker_fd, lifeline) if fd is not None])
+    _end_with(dealer, [] if lifeline is None else [lifeline])
     try:
         _loop(dealer, arrays, functions, limits.Memory(memory_limit_bytes) if memory_limit_bytes else None)
     except (Stopped, KeyboardInterrupt):
+        if dealer.cut:
+            raise cut_off() from None
         if not _over.is_set():  # a run that ends is told of by its broker, if anybody
             with contextlib.suppress(Exception):
                 _say_bye(dealer)
@@ -88,22 +89,19 @@ def _stop(*_: Any) -> None:
     raise Stopped
 
 
-def _end_with(fds: list[int]) -> None:
-    """End this process soon after one of the descriptors became readable, whatever it is doing then."""
-    poll = select.poll()
-    for fd in fds:
-        poll.register(fd, select.POLLIN)
+def _end_with(dealer: Dealer, fds: list[int]) -> None:
+    """End this process soon after its connection is gone or one of the descriptors is readable, whatever it does."""
 
     def watch() -> None:
-        poll.poll()
+        dealer.watch(fds)
         _over.set()
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-        time.sleep(END_S)
-        log.warning("still busy %g s after the end of the run: leaving it undone", END_S)
+        patience_s, what = (CUT_S, "the connection was cut") if dealer.cut else (END_S, "the run was over")
+        time.sleep(patience_s)
+        log.warning("still busy %g s after %s: leaving it undone", patience_s, what)
         os._exit(1)
 
-    if fds:
-        threading.Thread(target=watch, daemon=True, name="farptr-end").start()
+    threading.Thread(target=watch, daemon=True, name="farptr-end").start()
 
 
 def _say_bye(dealer: Dealer) -> None:

@@ -57,7 +57,7 @@ class Boxes:
         self.first_loss = min([*self.lost.values(), *given_up], default=INF)
         """From when on what nobody owns may live a little longer: a lost holder, a late answer."""
         self.stops = history.first("stop_worker", "stop_client")
-        self.cut = history.first("cut_client", number=client)
+        self.cut = history.first("expired", number=client)
         self.over = history.first("kill_broker")
         self.handles: dict[int, Handle] = {}
         self.boxes: list[Box] = []

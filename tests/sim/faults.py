@@ -3,7 +3,8 @@
     world = FaultyWorld(["julie", "toby"], seed=7, clients=2, faults=[Fault(40, "kill_worker", 0, 3)])
 
 A party that is killed loses what it had not sent, and what was on its way to it; the broker notices later. One whose
-link is cut goes on without knowing: what it sends is ignored (a worker's) or refused (a client's). One that is
+link is cut loses what is on its way both ways. A worker goes on without knowing, and is ignored; a client resumes its
+session when it notices, which may be too late. One that is
 stopped neither gets nor gives anything for a while. Time passes only while nothing can be delivered, so that
 deadlines can be met too.
 """
@@ -21,24 +22,28 @@ from farptr.client.run import Run
 from farptr.protocol import body as bodies
 from farptr.protocol.commands import Envelope
 from farptr.protocol.errors import BrokerLost, FarptrError
-from farptr.protocol.header import Header, Kind
+from farptr.protocol.header import Kind, read
 from farptr.worker.core import WorkerCore
 from tests.sim.history import History
-from tests.sim.world import Deadlock, Frames, Link, SimConnection, World, envelope_of, frames
+from tests.sim.world import Deadlock, Frames, Link, SimConnection, Twice, World, envelope_of
 
 DUPLICATES = True
 """Envelopes may come twice: every core drops what it has had."""
 KINDS = {
-    "kill_worker": 8, "cut_worker": 2, "stop_worker": 4, "kill_client": 3, "close_client": 2, "cut_client": 1,
+    "kill_worker": 8, "cut_worker": 2, "stop_worker": 4, "kill_client": 3, "close_client": 2, "cut_client": 4,
     "stop_client": 2, "kill_broker": 1,
 }  # fmt: skip
 """What can break, and how often it does."""
 NOTICED_AFTER = (0, 0, 3, 10, 40)
 """Deliveries until the broker knows of an end."""
+LEASES = (None, None, 0, 20)
+"""Deliveries until the broker gives up a client whose link is cut."""
 RESTARTED_AFTER = (None, 0, 5, 30)
 STOPPED_STEPS = (5, 40, 200)
 STOPPED_S = (0.5, 20.0, 100.0)
 """A stopped party goes on after so many deliveries, or so much time, whatever comes first."""
+FEW_IDS = 300
+"""What is left of a worker's first block of ids."""
 OWN = np.array([5, 6, 7])
 """What every worker has loaded itself."""
 
@@ -78,6 +83,29 @@ class FaultyConnection(SimConnection):
 
     _world: FaultyWorld
     killed = False
+    severed = False
+    noticed_at = 0
+    """Deliveries before it notices that it is cut, if nothing else makes it."""
+
+    @property
+    def cut(self) -> bool:
+        return self.severed and self._world.steps >= self.noticed_at and not self._world.broker_gone
+
+    @cut.setter
+    def cut(self, value: bool) -> None:
+        self.severed = value
+
+    def again(self, number: int) -> int:
+        self._go_on()
+        self.check()
+        world = self._world
+        for queue in (world.up[number].queue, world.down[number].queue, self.inbox):
+            queue.clear()
+        hello = {"resume": number, "received": self.received, "pid": 0, "host": "world"}
+        _, (welcome, *left) = world.broker.resume(hello)
+        self.severed = False
+        world.put(left)
+        return int(bodies.loads_as(dict, welcome.frame[read(welcome.frame)[1] :])["newest"])
 
     def _go_on(self) -> None:
         if self.killed:
@@ -85,7 +113,7 @@ class FaultyConnection(SimConnection):
 
     def send(self, envelope: Envelope) -> None:
         self._go_on()
-        if not self._world.broker_gone:
+        if not self._world.broker_gone and not self.severed:
             super().send(envelope)
             self._go_on()
 
@@ -95,11 +123,14 @@ class FaultyConnection(SimConnection):
 
     def wait(self, timeout_s: float) -> None:
         world = self._world
-        while not self.inbox and not world.broker_gone:
+        while not self.inbox and not world.broker_gone and not self.cut:
             self._go_on()
             world.let_others_act()
             if not self.inbox and not world.step():
                 self._go_on()
+                self.noticed_at = 0
+                if self.cut:
+                    return
                 world.pass_time(timeout_s)
                 return
         self._go_on()
@@ -136,6 +167,8 @@ class FaultyWorld(World):
         self._gone: dict[int, str] = {}
         """Names of workers that were killed or cut off."""
         self._run_once: set[tuple[int, ...]] = set()
+        self._granted: set[int] = set()
+        """Blocks of ids that workers were given."""
         self._order = itertools.count()
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         """What comes by itself, at the latest when nothing else can happen."""
@@ -151,7 +184,20 @@ class FaultyWorld(World):
     def add_worker(self, name: str) -> WorkerCore:
         core = super().add_worker(name)
         core.load({"own": OWN})
+        self._watch_ids(core.ids)
         return core
+
+    def _watch_ids(self, ids: Any) -> None:
+        """This worker soon asks for more ids; a block that is granted twice would make two objects of one name."""
+        ids.left = FEW_IDS
+
+        def grant(block: int) -> None:
+            if block in self._granted:
+                raise Broken(f"block {block} of ids was granted twice")
+            self._granted.add(block)
+            type(ids).grant(ids, block)
+
+        ids.grant = grant
 
     def add_client(self, *, sync: bool = False) -> Run:
         run = super().add_client(sync=sync)
@@ -209,7 +255,8 @@ class FaultyWorld(World):
 
     def _deliver(self, links: dict[int, Link], number: int, link: Link) -> None:
         if self.duplicates and self.rng.random() < self.duplicates:
-            link.queue.insert(self.rng.randint(1, len(link.queue)), link.queue[0])
+            again = Twice(link.queue[0]) if number in self.sessions and links is self.down else link.queue[0]
+            link.queue.insert(self.rng.randint(1, len(link.queue)), again)
             self.duplicated += 1
         before = len(self.broker.roster.live)
         try:
@@ -218,18 +265,18 @@ class FaultyWorld(World):
             raise Broken(f"{link.name}: {error!r}\n{self.history()}") from error
         if links is self.up and number in self.cut:
             assert len(self.broker.roster.live) == before
-            if number in self.sessions:
-                self._refuse(number)
 
     def _post(self, deliveries: list[Any]) -> None:
         assert not any(d.destination in self.cut for d in deliveries), "the broker talks to somebody it has given up"
         super()._post(deliveries)
 
-    def _refuse(self, number: int) -> None:
-        """What the broker's shell says to an address that it does not know."""
-        refusal = {"kind": "ProtocolError", "message": "this broker does not know you", "hint": ""}
-        body = bodies.dumps(refusal)
-        self.down[number].queue.append(frames(Envelope(Header(Kind.REFUSED, body_bytes=len(body)), body)))
+    def put(self, deliveries: list[Any]) -> None:
+        super().put([d for d in deliveries if not self._severed(d.destination)])
+
+    def _severed(self, number: int) -> bool:
+        """Whether nothing reaches this client any more, unless it resumes."""
+        session: Any = self.sessions.get(number)
+        return session is not None and session.link.connection.severed
 
     def _turn(self, core: WorkerCore, message: Frames) -> None:
         had = core.duplicates
@@ -303,17 +350,32 @@ class FaultyWorld(World):
             self.record.note("restart", self.add_worker(name).number)
 
     def _cut(self, number: int, how: int) -> None:
-        """The broker gives a party up, which does not know it."""
-        if number in self.by_number:
-            self._bury(number)
-        deliveries = self.broker.lose(number, "its connection broke")
-        self.cut.add(number)
+        """What is on its way is lost. The broker gives up a worker at once, a client if that is not back in time."""
         for queue in (self.up[number].queue, self.down[number].queue):
             for _ in range(self.rng.randint(0, len(queue))):
                 queue.pop()
+        if number in self.by_number:
+            self._bury(number)
+            self._give_up(number)
+            self._perhaps_restart(number, how)
+            return
+        connection: Any = self.sessions[number].link.connection
+        connection.severed, connection.noticed_at = True, self.steps + NOTICED_AFTER[how % len(NOTICED_AFTER)]
+        lease = LEASES[how // 5 % len(LEASES)]
+        if lease is not None:
+            self._later(lease, lambda: self._expire(number))
+
+    def _expire(self, number: int) -> None:
+        connection: Any = self.sessions[number].link.connection if number in self.sessions else None
+        if connection is not None and connection.severed and not self.broker_gone:
+            self.record.note("expired", number)
+            self._give_up(number)
+
+    def _give_up(self, number: int) -> None:
+        deliveries = self.broker.lose(number, "its connection was cut")
+        self.cut.add(number)
         self._post(deliveries)
         self.broker.check()
-        self._perhaps_restart(number, how)
 
     def _stop(self, number: int, how: int) -> None:
         """A party neither gets nor gives anything for a while."""

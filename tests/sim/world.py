@@ -41,6 +41,10 @@ class Deadlock(AssertionError):
     """Somebody waits and nothing can be delivered."""
 
 
+class Twice(tuple):  # type: ignore[type-arg]
+    """An envelope that comes again, as it cannot on one connection; it does not count."""
+
+
 class Link:
     """A FIFO between a party and the broker."""
 
@@ -71,15 +75,26 @@ class SimConnection:
         self._world = world
         self.number = number
         self.inbox: deque[Frames] = deque()
-        self.closed = False
+        self.closed = self.cut = False
+        self.received = 1
 
     def send(self, envelope: Envelope) -> None:
         if not self.closed:
             self._world.up[self.number].queue.append(frames(envelope))
             self._world.perhaps_step()
 
+    def own(self, envelope: Envelope) -> Envelope:
+        return envelope._replace(buffers=tuple(bytes(b) for b in envelope.buffers))
+
+    def again(self, number: int) -> int:
+        raise AssertionError("nothing is cut here")
+
     def receive(self) -> Envelope | None:
-        return envelope_of(self.inbox.popleft()) if self.inbox else None
+        if not self.inbox:
+            return None
+        message = self.inbox.popleft()
+        self.received += not isinstance(message, Twice)
+        return envelope_of(message)
 
     def readable(self) -> bool:
         return bool(self.inbox)
@@ -151,6 +166,8 @@ class World:
         party, (welcome, *news) = self.broker.register({"role": role, "name": name, "pid": 0, "host": "world"})
         for links, title in ((self.up, f"{label}>"), (self.down, f">{label}")):
             links[party.number] = Link(title, self.rng.choice((1, 1, 1, 4, 12)))
+        if role == "client":
+            self.broker.kept[party.number].add(welcome)
         self._post(news)
         return bodies.loads_as(dict, welcome.frame[read(welcome.frame)[1] :])
 
@@ -185,6 +202,13 @@ class World:
     # ------------------------------------------------------------ steps
 
     def _post(self, deliveries: list[Delivery]) -> None:
+        for delivery in deliveries:
+            if delivery.destination in self.broker.kept:
+                self.broker.kept[delivery.destination].add(delivery)
+        self.put(deliveries)
+
+    def put(self, deliveries: list[Delivery]) -> None:
+        """Deliveries are on their way."""
         for destination, frame, buffers in deliveries:
             if destination in self.down:
                 _, end = read(frame)

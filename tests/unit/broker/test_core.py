@@ -9,7 +9,7 @@ import pytest
 from farptr.broker.core import MARK_LOW, MARK_LOW_ALL, UNIT_BYTES, BrokerCore
 from farptr.broker.questions import answer
 from farptr.protocol import body as bodies
-from farptr.protocol.errors import BadName, ProtocolError
+from farptr.protocol.errors import BadName, ProtocolError, SessionExpired
 from farptr.protocol.header import Flag, Header, Kind, encode, names_of, read, triples
 from farptr.protocol.ids import make_name
 
@@ -458,3 +458,45 @@ def test_other_epochs_and_strangers_are_not_heard():
     bench = Bench()
     assert command(bench, "julie", epoch=EPOCH + 1) == []
     assert bench.core.receive(99, encode(Header(Kind.COMMAND, epoch=EPOCH))) == []
+
+
+# ---------------------------------------------------------------- sessions that are resumed
+
+
+def resuming(bench, **changed):
+    return {"resume": bench["me1"], "received": 0, "pid": 1, "host": "h"} | changed
+
+
+def test_who_resumes_gets_what_it_has_not_got():
+    bench = Bench()
+    bench.give("me1", Kind.NOTE, sequence=1)
+    told = [bench.core.stall(bench["julie"], f"news {i}")[0] for i in range(3)]
+    for delivery in told:
+        bench.core.kept[bench["me1"]].add(delivery)
+    party, (welcome, *again) = bench.core.resume(resuming(bench, received=1))
+    assert party.number == bench["me1"]
+    assert (header_of(welcome).kind, body_of(welcome)) == (Kind.WELCOME, {"newest": 1})
+    assert again == told[1:]
+    bench.give("me1", Kind.NOTE, sequence=2, received=3)
+    assert len(bench.core.kept[bench["me1"]]) == 0
+
+
+@pytest.mark.parametrize("changed", [{"pid": 2}, {"host": "elsewhere"}, {"resume": 1}, {"resume": 99}, {"resume": "1"}])
+def test_only_the_same_process_resumes_a_session_that_is_not_over(changed):
+    bench = Bench()
+    with pytest.raises(SessionExpired, match="over before it was resumed"):
+        bench.core.resume(resuming(bench, **changed))
+
+
+def test_a_lost_session_is_not_resumed():
+    bench = Bench()
+    bench.core.lose(bench["me1"], "its connection was cut")
+    with pytest.raises(SessionExpired):
+        bench.core.resume(resuming(bench))
+
+
+@pytest.mark.parametrize("received", [None, "1", 5])
+def test_a_session_is_resumed_with_the_number_of_envelopes_that_came(received):
+    bench = Bench()
+    with pytest.raises(ProtocolError):
+        bench.core.resume(resuming(bench, received=received))
