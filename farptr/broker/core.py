@@ -12,7 +12,7 @@ Laws
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from farptr.broker.questions import answer
@@ -23,7 +23,20 @@ from farptr.broker.traffic import Traffic
 from farptr.protocol import body as bodies
 from farptr.protocol.errors import ProtocolError, SessionExpired
 from farptr.protocol.header import MAX_TRIPLES as FREES_AT_ONCE
-from farptr.protocol.header import Flag, Header, Kind, Triples, encode, forwarded, names_of, read, triples, with_source
+from farptr.protocol.header import (
+    Flag,
+    Header,
+    Kind,
+    Ones,
+    References,
+    encode,
+    forwarded,
+    length,
+    names_of,
+    read,
+    references,
+    with_source,
+)  # fmt: skip
 from farptr.protocol.ids import worker_of
 from farptr.protocol.kept import Kept
 
@@ -66,9 +79,9 @@ class BrokerCore:
         self.settling = Settling()
         self._passed: list[tuple[int, int, str, int, int]] = []
         """What was delivered, for ``catch_up`` to count."""
-        self._created: list[tuple[Triples, int]] = []
+        self._created: list[tuple[References, int]] = []
         """References that were made, with their holder, for ``catch_up`` to book."""
-        self._freed: list[Free] = []
+        self._freed: list[Ones | tuple[Free, ...]] = []
         """What workers have finished freeing, for ``catch_up``."""
         self._syncs: list[tuple[int, Header]] = []
         """Envelopes with the flag SYNC, for ``catch_up``."""
@@ -181,8 +194,12 @@ class BrokerCore:
                 self.traffic.count(*passed)
             self._passed.clear()
         if self._freed:
-            for name, exports in self._freed:
-                self.rows.freed(name, exports)
+            for freed in self._freed:
+                if isinstance(freed, Ones):
+                    self.rows.freed_ones(freed)
+                else:
+                    for name, exports in freed:
+                        self.rows.freed(name, exports)
             self._freed.clear()
         if self._syncs:
             for source, header in self._syncs:
@@ -253,11 +270,17 @@ class BrokerCore:
             for name, count in names_of(header.refs):
                 if worker_of(name) in turns:
                     self._book(name, source, header.destination, count, frees)
+        ones: Ones | None = None
         if header.releases:
-            frees += self.rows.release_all(header.releases, source, turns)
+            if type(header.releases) is Ones and self.rows.release_ones(header.releases, source, turns):
+                ones = header.releases
+            else:
+                frees += self.rows.release_all(header.releases, source, turns)
         if header.kind == _COMMAND:
-            frees = self._command(source, item, frees, out)
+            frees = self._command(source, item, frees, ones, out)
         else:
+            if ones:
+                frees += names_of(ones)
             self._kinds[header.kind](source, item, out)
         if frees:
             self._free(frees, header.root, out)
@@ -283,22 +306,29 @@ class BrokerCore:
         elif exports:
             frees += self.rows.exported_to_nobody(name, exports)
 
-    def _command(self, source: int, item: Input, frees: list[Free], out: list[Delivery]) -> list[Free]:
+    def _command(
+        self, source: int, item: Input, frees: list[Free], ones: Ones | None, out: list[Delivery]
+    ) -> list[Free]:
         """Route commands; what their own worker has to free rides behind them. The rest of ``frees`` comes back."""
         header = item.header
         worker = header.destination
+        mine: Ones | tuple[Free, ...] = ()
+        if ones:
+            if not frees and worker_of(ones[0]) == worker and len(ones) <= FREES_AT_ONCE - length(header.refs):
+                mine = ones
+            else:
+                frees += names_of(ones)
         if worker not in self.settling.turns:
             self._tell_undone(header.root, worker, 1, out)
             return frees
-        mine: Sequence[Free] = ()
         if frees:
-            mine = [free for free in frees if worker_of(free[0]) == worker]
-            if len(mine) > FREES_AT_ONCE - len(header.refs) // 3:
+            mine = tuple([free for free in frees if worker_of(free[0]) == worker])
+            if len(mine) > FREES_AT_ONCE - length(header.refs):
                 mine = ()
             else:
                 frees = [free for free in frees if worker_of(free[0]) != worker]
         units = 1 + header.value_bytes // UNIT_BYTES
-        self._route(worker, Turn(header.root, tuple(mine), True, units))
+        self._route(worker, Turn(header.root, mine, True, units))
         self._deliver(source, item, out, "sent" if source == header.root else "pushed", mine)
         return frees
 
@@ -312,14 +342,17 @@ class BrokerCore:
         if to in self.settling.sessions and to in self.roster.live:
             self._deliver(source, item, out, "fetched")
 
-    def _deliver(self, source: int, item: Input, out: list[Delivery], what: str, frees: Sequence[Free] = ()) -> None:
+    def _deliver(
+        self, source: int, item: Input, out: list[Delivery], what: str, frees: Ones | tuple[Free, ...] = ()
+    ) -> None:
         header, frame, end, buffers = item
         wire_bytes = len(frame) + (sum(map(len, buffers)) if buffers else 0)
         self._passed.append((source, header.destination, what, header.value_bytes, wire_bytes))
         if header.source != source:
             frame = with_source(frame, source)
         if header.creates or header.releases or frees:
-            frame = forwarded(frame, header, end, triples(frees) if frees else ())
+            what_to_free = frees if isinstance(frees, Ones) else references(frees) if frees else ()
+            frame = forwarded(frame, header, end, what_to_free)
         out.append(Delivery(header.destination, frame, buffers))
 
     def _route(self, worker: int, turn: Turn) -> None:
@@ -347,7 +380,12 @@ class BrokerCore:
             for at in range(0, len(objects), FREES_AT_ONCE):
                 part = tuple(objects[at : at + FREES_AT_ONCE])
                 header = Header(
-                    Kind.FREE, epoch=self.epoch, destination=owner, sequence=self._next(), root=root, refs=triples(part)
+                    Kind.FREE,
+                    epoch=self.epoch,
+                    destination=owner,
+                    sequence=self._next(),
+                    root=root,
+                    refs=references(part),
                 )
                 self._route(owner, Turn(root, part, commands=False))
                 out.append(Delivery(owner, encode(header), ()))
@@ -357,7 +395,7 @@ class BrokerCore:
     def _finish(self, worker: int, root: int, out: list[Delivery]) -> None:
         frees = self.settling.finish(worker).frees
         if frees:
-            self._freed += frees
+            self._freed.append(frees)
         line = self.settling.lines[worker]
         if line.marks:
             self._answer_line(line, out)

@@ -13,10 +13,11 @@ makes a live pointer cost one dictionary entry. Anything else is a ``_Record``.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Container, Iterable
 
 from farptr.protocol.errors import ProtocolError
-from farptr.protocol.header import Triples, names_of
+from farptr.protocol.header import Ones, References, names_of
 from farptr.protocol.ids import worker_of
 
 LOW = (1 << 64) - 1
@@ -35,6 +36,12 @@ class _Record:
 
 _FREED_ONCE = _Record(1, {})
 """Shared by every object that was exported once and is about to be freed; replaced before it is changed."""
+
+
+def _all_of(names: Ones, owners: Container[int]) -> bool:
+    """Whether all these objects belong to one of the owners."""
+    owner = worker_of(min(names))
+    return owner == worker_of(max(names)) and owner in owners
 
 
 class Rows:
@@ -64,37 +71,57 @@ class Rows:
         if count:
             record.rows[holder] = record.rows.get(holder, 0) + count
 
-    def create(self, flat: Triples, holder: int, owners: Container[int]) -> None:
+    def create(self, flat: References, holder: int, owners: Container[int]) -> None:
         """Add what a header's ``creates`` say, for the objects of live owners."""
         records = self._records
-        it = iter(flat)
-        for low, generation, count in zip(it, it, it, strict=True):
-            if worker_of(low) in owners:
-                name = low | generation << 64 if generation else low
-                if count == 1 and not generation and name not in records:
+        if type(flat) is Ones and _all_of(flat, owners):
+            new = dict.fromkeys(flat, holder)
+            if len(new) == len(flat) and records.keys().isdisjoint(new):
+                records.update(new)
+                return
+        for name, count in names_of(flat):
+            if worker_of(name) in owners:
+                if count == 1 and name <= LOW and name not in records:
                     records[name] = holder
                 else:
                     self.add(name, holder, count, count)
 
-    def release_all(self, flat: Triples, holder: int, owners: Container[int]) -> list[tuple[int, int]]:
+    def release_ones(self, names: Ones, holder: int, owners: Container[int]) -> bool:
+        """``release_all`` for the usual list: objects of one worker that nobody else holds. All are free then, and it
+        says True; or nothing is done.
+        """
+        records = self._records
+        if not _all_of(names, owners) or set(map(records.get, names)) != {holder}:
+            return False
+        if self._generations and not self._generations.keys().isdisjoint(names):
+            return False
+        freed = dict.fromkeys(names, _FREED_ONCE)
+        if len(freed) != len(names):
+            return False
+        records.update(freed)
+        return True
+
+    def release_all(self, flat: References, holder: int, owners: Container[int]) -> list[tuple[int, int]]:
         """Take away what a header's ``releases`` say; (name, exports) of what nobody holds any more."""
         records, generations = self._records, self._generations
         empty: list[tuple[int, int]] = []
-        it = iter(flat)
-        for low, generation, count in zip(it, it, it, strict=True):
-            if worker_of(low) in owners:
-                name = low | generation << 64 if generation else low
-                if count == 1 and records.get(name) == holder and low not in generations:
+        for name, count in names_of(flat):
+            if worker_of(name) in owners:
+                if count == 1 and records.get(name) == holder and name & LOW not in generations:
                     records[name] = _FREED_ONCE
                     empty.append((name, 1))
                 else:
                     empty += self.release(name, holder, count)
         return empty
 
-    def check_releases(self, releases: Triples, creates: Triples, holder: int, owners: Container[int]) -> None:
+    def check_releases(self, releases: References, creates: References, holder: int, owners: Container[int]) -> None:
         """Raise ProtocolError unless the holder has what a header releases, with what it creates; changes nothing."""
-        if len(releases) == 3 and releases[2] == 1 and not releases[1] and self._records.get(releases[0]) == holder:
-            return  # the common case of a single one
+        if type(releases) is Ones:
+            left = set(releases)
+            if len(left) == len(releases):
+                left.difference_update(creates if type(creates) is Ones else ())
+                if not left or set(map(self._records.get, left)) == {holder}:
+                    return  # the common case
         made: dict[int, int] = {}
         for name, count in names_of(creates):
             made[name] = made.get(name, 0) + count
@@ -160,6 +187,15 @@ class Rows:
         record = self._records.get(name)
         if isinstance(record, _Record) and not record.rows and record.exports == exports:
             self._forget(name)
+
+    def freed_ones(self, names: Ones) -> None:
+        """``freed`` for what ``release_ones`` freed."""
+        records = self._records
+        if set(map(records.get, names)) == {_FREED_ONCE} and max(names) <= LOW:
+            deque(map(records.__delitem__, names), maxlen=0)
+            return
+        for name in names:
+            self.freed(name, 1)
 
     def _forget(self, name: int) -> None:
         del self._records[name]

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import Any, NamedTuple
 
-from farptr.protocol.header import Flag, Header, Kind
+from farptr.protocol.header import Flag, Header, Kind, Ones
 
 _ASK, _CANCEL, _FENCE, _ALL = int(Kind.ASK), int(Kind.CANCEL), Flag.FENCE, Flag.ALL
 
@@ -38,7 +38,7 @@ class Turn(NamedTuple):
     """One envelope that a worker has or will get, and has not finished."""
 
     root: int
-    frees: tuple[Free, ...] = ()
+    frees: Ones | tuple[Free, ...] = ()
     commands: bool = True
     """Not only something to free."""
     units: int = 1

@@ -12,8 +12,9 @@ from typing import Any
 
 from farptr.protocol import body as bodies
 from farptr.protocol.commands import Envelope
-from farptr.protocol.header import MAX_TRIPLES, Flag, Header, Kind, Triples, ones, triples
+from farptr.protocol.header import MAX_TRIPLES, Flag, Header, Kind, References, ones, references
 
+_ONE = {1}
 BATCH_COMMANDS = 256
 BATCH_BYTES = 1 << 20
 MANY_CREATES = MAX_TRIPLES // 4
@@ -56,7 +57,8 @@ class Batches:
 
     def __init__(self, number: int, epoch: int) -> None:
         self._number, self._epoch = number, epoch
-        self._open: dict[int, Batch] = {}
+        self.open: dict[int, Batch] = {}
+        """By worker."""
         self.units: dict[int, int] = {}
         """What has left for each worker, in units, since that was last looked at: see UNIT_BYTES."""
         self._sequence = 0
@@ -71,26 +73,26 @@ class Batches:
 
     def batch(self, worker: int, flags: int = 0) -> Batch:
         """The open batch for a worker; with flags, a fresh one."""
-        found = self._open.get(worker)
+        found = self.open.get(worker)
         if found is None or flags:
             if found is not None:
                 self._leave(found)
-            found = self._open[worker] = Batch(worker, flags)
+            found = self.open[worker] = Batch(worker, flags)
         return found
 
     def close(self, batch: Batch) -> None:
         """Make one batch leave."""
-        if self._open.get(batch.worker) is batch:
+        if self.open.get(batch.worker) is batch:
             self._leave(batch)
 
     def flush_others(self, worker: int) -> None:
         """Make the batches for all other workers leave."""
-        for batch in [b for b in self._open.values() if b.worker != worker]:
+        for batch in [b for b in self.open.values() if b.worker != worker]:
             self._leave(batch)
 
     def flush(self, *, sync: bool = False) -> None:
         """Make every batch leave, then the releases; with ``sync``, a SYNC behind them (``sequence`` is its number)."""
-        batches = list(self._open.values())
+        batches = list(self.open.values())
         for batch in batches[:-1]:
             self._leave(batch)
         if batches:
@@ -109,17 +111,21 @@ class Batches:
         if sync:
             self.control(Kind.SYNC, flags=Flag.FENCE | Flag.ALL)
 
-    def _take_releases(self) -> Triples:
-        items = list(self.releases.items())
-        self.releases = dict(items[MAX_TRIPLES:])
-        return triples(items[:MAX_TRIPLES])
+    def _take_releases(self) -> References:
+        releases = self.releases
+        self.releases = {}
+        if len(releases) > MAX_TRIPLES:
+            items = list(releases.items())
+            self.releases = dict(items[MAX_TRIPLES:])
+            return references(items[:MAX_TRIPLES])
+        return ones(list(releases)) if set(releases.values()) == _ONE else references(releases.items())
 
     def pending(self) -> bool:
         """Whether a flush would send anything."""
-        return bool(self._open or self.releases)
+        return bool(self.open or self.releases)
 
-    def _leave(self, batch: Batch, releases: Triples = (), flags: int = 0) -> None:
-        del self._open[batch.worker]
+    def _leave(self, batch: Batch, releases: References = (), flags: int = 0) -> None:
+        del self.open[batch.worker]
         if not batch.commands:
             if releases or flags:
                 self.control(Kind.NOTE, releases=releases, flags=flags)
@@ -165,6 +171,6 @@ class Batches:
 
     def check(self) -> None:
         """Assert what must hold between two commands."""
-        for batch in self._open.values():
+        for batch in self.open.values():
             assert not batch.buffers, "views of the caller's memory stayed in an open batch"
             assert not batch.flags, "a fenced batch stayed open"

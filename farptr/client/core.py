@@ -12,11 +12,12 @@ Laws
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from farptr.client.answers import Answer, Answers, Fence
-from farptr.client.batches import BATCH_COMMANDS, Batches
+from farptr.client.batches import Batches
 from farptr.client.graph import UNKNOWN, Known, Node, Path, depth_of, leads_through, named, path_of, result_of
 from farptr.client.operands import common_path, weight, wired
 from farptr.client.order import MOVE, PULL, Outstanding
@@ -146,25 +147,6 @@ class SessionCore:
         results = nodes[0].name if count == 1 else tuple([n.name for n in nodes])
         self.out.issue(batch, (number, CALL, results, operation, wire_args, wire_kwargs), path, creates=nodes)
         return nodes
-
-    def call_here(self, operation: str, args: tuple[Any, ...], worker: int) -> Node | None:
-        """``call`` for the common case: one result, operands that are owned and data at one worker, wired arguments.
-
-        None when the case is not that simple after all (something multi-hop is under way, or a worker was lost).
-        """
-        if self.parties.lost or len(self.order):
-            return None
-        batch = self.batches.batch(worker)
-        number = self.commands = self.commands + 1
-        node = Node(make_name(worker, self.ids.next()), worker, None)
-        node.claims = node.received = 1
-        batch.commands.append((number, CALL, node.name, operation, args, None))
-        batch.creates.append(node.name)
-        if type(args[-1]) is tuple:  # a number beside the operand
-            batch.value_bytes += values.NUMBER_BYTES
-        if len(batch.commands) >= BATCH_COMMANDS:
-            self.out.flush()
-        return node
 
     def get(self, node: Node) -> int:
         """Ask for the value as it is at the first hop; the number to wait for."""
@@ -302,6 +284,20 @@ class SessionCore:
     def _next(self) -> int:
         self.commands += 1
         return self.commands
+
+    def bury(self, dead: deque[Node]) -> None:
+        """Owning handles are gone."""
+        releases, count = self.batches.releases, 0
+        while dead:
+            node = dead.popleft()
+            name = node.name
+            if node.claims == 1 == node.received and name not in releases:
+                node.claims = node.received = 0
+                releases[name] = 1
+                count += 1
+            else:
+                self.drop(node)
+        self.places.given_up += count
 
     def drop(self, node: Node) -> None:
         """An owning handle is gone."""

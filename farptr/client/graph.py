@@ -51,19 +51,16 @@ class Known(NamedTuple):
 class Node:
     """One object, as a client knows it."""
 
-    __slots__ = (
-        "__weakref__",
-        "about",
-        "claims",
-        "fault",
-        "foreign",
-        "name",
-        "place",
-        "received",
-        "seen",
-        "target",
-        "worker",
-    )
+    # What few nodes need is kept in a dictionary that most never get: making nodes is what operators spend most on.
+    __slots__ = ("__dict__", "__weakref__", "claims", "fault", "name", "received", "target", "worker")
+
+    seen = -1
+    """State of the session (``SessionCore.is_in_doubt``) in which it was seen to be there, without a claim."""
+    foreign = False
+    """Somebody else made it, or it was found through what somebody else made: who moves it takes a copy."""
+    about: Known | None = None
+    place: Place | None = None
+    """Where its other generations are found; None while its id cannot come up again."""
 
     def __init__(self, name: int, worker: int, target: Node | None) -> None:
         self.name = name
@@ -76,13 +73,6 @@ class Node:
         """References that the broker booked for this session and that were not released."""
         self.fault = 0
         """Number of an in-place command on it that failed and was not raised yet."""
-        self.seen = -1
-        """State of the session (``SessionCore.is_in_doubt``) in which it was seen to be there, without a claim."""
-        self.foreign = False
-        """Somebody else made it, or it was found through what somebody else made: who moves it takes a copy."""
-        self.about: Known | None = None
-        self.place: Place | None = None
-        """Where its other generations are found; None while its id cannot come up again."""
 
     def lead_to(self, target: Node | None) -> None:
         """From now on the object is a pointer to ``target`` (None: data), under every generation of its id."""

@@ -74,6 +74,8 @@ class Link:
         """The thread that sleeps on the socket."""
         self.closed = ""
         """Why, once it is."""
+        self.usable = True
+        """Neither closed nor a forked child's."""
         self.expired: FarptrError | None = None
         """Why it closed by itself."""
         self.kept: Kept[Envelope] = Kept()
@@ -169,7 +171,7 @@ class Link:
 
     def close(self, why: str) -> None:
         """Send the last words, end the connection, wake whoever waits."""
-        self.closed = why
+        self.closed, self.usable = why, False
         if not self.forked:
             self._send_quietly()
         if self.leader is not None:
@@ -188,4 +190,4 @@ class Link:
         """This is a forked child now: whoever held the lock may be the parent's thread."""
         self.mutex = threading.RLock()
         self._handed_over = threading.Condition(self.mutex)
-        self.forked = True
+        self.forked, self.usable = True, False

@@ -130,26 +130,21 @@ def _out(kwargs: dict[str, Any]) -> tuple[Any, ...]:
 
 def _operator(name: str) -> Callable[[Any, Any], Any]:
     def run(self: Any, other: Any) -> Any:
-        # The common case by the shortest way: data one hop away, with a number or with data beside it.
-        node = self._node
-        if node.target is None and self._owns and not (self._spent or node.fault):
-            kind = type(other)
+        # The common case by the shortest way (``quick``): data that two handles own, or one and a number.
+        node, kind = self._node, type(other)
+        if self._owns and not node.fault:
             if kind is type(self):
                 there = other._node
-                simple = (
-                    there.target is None
-                    and other._owns
-                    and there.worker == node.worker
-                    and not (other._spent or there.fault)
-                    and other._session is self._session
-                )
-                args: Any = (node.name, there.name) if simple else None
+                simple = other._owns and not there.fault and there.worker == node.worker
+                args: Any = (node.name, there.name) if simple and other._session is self._session else None
             else:
+                there = node
                 args = (node.name, (LITERAL, other)) if kind is float or kind is int or kind is bool else None
             if args is not None:
-                made = self._session.call_here(name, args, node.worker)
+                session = self._session
+                made = session.operate(name, args, node, there)
                 if made is not None:
-                    return _make(self._session, made)
+                    return _make(session, made)
         return call(name, (self, other))
 
     return run

@@ -30,6 +30,8 @@ class Outstanding:
         """By path and kind: the places (worker and id) that moves moved to, and the newest such command's number."""
         self._unknown = False
         """A command went down a path that is not known: the next one is fenced."""
+        self.busy = False
+        """Whether there is any."""
 
     def must_fence(self, path: Path | None, kind: int, places: Iterable[int] = ()) -> bool:
         """Whether a command needs FENCE; ``places`` are what a move moves and where to, as worker and id."""
@@ -42,6 +44,7 @@ class Outstanding:
         before = Outstanding()
         before._queries, self._queries = self._queries, {}
         before._unknown, self._unknown = self._unknown, False
+        self.busy = False
         return before
 
     def restore(self, before: Outstanding) -> None:
@@ -50,11 +53,25 @@ class Outstanding:
         for key, (moved, newest) in before._queries.items():
             known, newer = self._queries.get(key, (set(), 0))
             self._queries[key] = (known | moved, max(newest, newer))
+        self.busy = bool(self)
+
+    def follows(self, path: Path, number: int) -> bool:
+        """``must_fence`` and ``record`` for the next command of one chain, with others on that chain alone before it.
+
+        False when it is not that simple; then nothing was recorded.
+        """
+        key, queries = (path, OTHER), self._queries
+        known = queries.get(key)
+        if self._unknown or len(queries) != (known is not None):
+            return False
+        queries[key] = (set() if known is None else known[0], number)
+        self.busy = True
+        return True
 
     def record(self, path: Path | None, kind: int, moved_to: int, number: int) -> None:
         """A command was issued; single hops need no record."""
         if path is None:
-            self._unknown = True
+            self._unknown = self.busy = True
         elif len(path) > 1:
             self._remember((path, kind), {moved_to}, number)
 
@@ -62,6 +79,7 @@ class Outstanding:
         known, newest = self._queries.get(key, (set(), 0))
         known |= moved
         self._queries[key] = (known, max(newest, number))
+        self.busy = True
 
     def answered(self, path: Path, number: int) -> None:
         """A reply came to the command of that number, on this path."""
@@ -72,6 +90,7 @@ class Outstanding:
             left = q if kind == PULL or newest > number else q[_shared(q, path) :]
             if len(left) > 1:
                 self._remember((left, kind), moved, newest)
+        self.busy = bool(self)
 
     def __len__(self) -> int:
         return len(self._queries) + self._unknown

@@ -7,7 +7,6 @@ was), ``flushing`` (what nobody waits for leaves too).
 from __future__ import annotations
 
 import os
-import sys
 import weakref
 from collections import deque
 from collections.abc import Sequence
@@ -17,9 +16,10 @@ from farptr.client.answers import Answer, Lost
 from farptr.client.core import SessionCore
 from farptr.client.flushing import FlushTimer
 from farptr.client.graph import Node
-from farptr.client.lines import LINES, Lines
+from farptr.client.lines import Lines
 from farptr.client.link import Connection, Link
 from farptr.client.outgoing import ALL
+from farptr.client.quick import operate
 from farptr.client.waiting import Doing, wait_for
 from farptr.protocol.commands import FAILED
 from farptr.protocol.errors import (
@@ -60,13 +60,11 @@ class Session:
         """Nodes whose owning handle died; a finalizer only appends here."""
         self.token = object()
         """Stands for this session wherever an id is remembered: ids of two runs have nothing to do with each other."""
-        self.usable = True
-        """Neither closed nor a forked child's."""
-        self._lines = Lines()
-        self._timer = FlushTimer()
+        self.lines = Lines()
+        self.timer = FlushTimer()
         _sessions.add(self)
         if timer:
-            self._timer.start(self)
+            self.timer.start(self)
 
     # ------------------------------------------------------------ commands
 
@@ -76,10 +74,10 @@ class Session:
 
     def admit(self) -> None:
         """Before a command, under the lock: the session is usable, and dead handles are accounted for."""
-        if not self.usable or self.link.closed:
+        if not self.link.usable:
             self._refuse()
-        while self.dead:
-            self.core.drop(self.dead.popleft())
+        if self.dead:
+            self.core.bury(self.dead)
 
     def _refuse(self) -> NoReturn:
         if self.link.forked:
@@ -88,33 +86,21 @@ class Session:
             )
         raise self.link.ended()
 
-    def call_here(self, operation: str, args: tuple[Any, ...], worker: int) -> Node | None:
-        """``SessionCore.call_here`` for a caller two frames up; the path of the operators, kept short."""
-        with self.link.mutex:
-            if self.sync_mode:
-                return None
-            self.admit()
-            core = self.core
-            node = core.call_here(operation, args, worker)
-            if node is not None:
-                frame = sys._getframe(2)
-                self._lines.ring[core.commands % LINES] = (frame.f_code, frame.f_lasti)
-                if core.batches.ready or self._timer.parked:
-                    self.issued(core.commands)
-            return node
+    operate = operate
+    """The operators' short path."""
 
     def issued(self, first: int) -> None:
         """After commands, under the lock: remember their line; send what is ready, or see that it leaves soon."""
         core = self.core
         if core.commands != first:
-            self._lines.remember(first, core.commands)
+            self.lines.remember(first, core.commands)
         if core.batches.ready:
             full = core.out.full and core.out.full & {ALL, *(e.header.destination for e in core.batches.ready)}
             self.link.send_ready()
             if full:
                 self._wait_for_room(full)
-        if self._timer.parked and core.batches.pending():
-            self._timer.wake()
+        if self.timer.parked and core.batches.pending():
+            self.timer.wake()
 
     def _wait_for_room(self, workers: set[int]) -> None:
         """Wait until these workers have caught up; raises Overloaded, WorkerUnresponsive."""
@@ -211,7 +197,7 @@ class Session:
     def error(self, report: Report) -> FarptrError:
         """The exception for a report, with the line that issued the command."""
         worker = self.core.names.get(report.worker, f"party {report.worker}")
-        line = self._lines.line(report.command, self.core.commands) if self._issued(report) else ""
+        line = self.lines.line(report.command, self.core.commands) if self._issued(report) else ""
         return from_report(report, worker=worker, line=line)
 
     def _issued(self, report: Report) -> bool:
@@ -249,13 +235,17 @@ class Session:
         """Say goodbye and close the connection; whoever waits gets SessionClosed."""
         with self.link.mutex:
             if self.closed:
-                self.usable = False
                 return
-            self.usable = False
+            self.link.usable = False
             if not self.link.forked:
                 self.core.out.leave()
             self.link.close(why)
-            self._timer.wake()
+            self.timer.wake()
+
+    @property
+    def usable(self) -> bool:
+        """Neither closed nor a forked child's."""
+        return self.link.usable
 
     @property
     def closed(self) -> bool:
@@ -265,7 +255,6 @@ class Session:
     def in_child(self) -> None:
         """This is a forked child now: the connection is the parent's."""
         self.link.in_child()
-        self.usable = False
 
 
 class _Command:

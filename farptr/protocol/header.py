@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
+from itertools import repeat
 from typing import NamedTuple
 
 from farptr.protocol.errors import ProtocolError
@@ -28,6 +29,10 @@ MAX_TRIPLES = (MAX_HEADER_BYTES - FIXED_BYTES) // _TRIPLE_BYTES
 _SOURCE = struct.Struct("<I")
 _SOURCE_OFFSET = 16
 _LOW = (1 << 64) - 1
+_FLAGS = struct.Struct("<H")
+_FLAGS_OFFSET = 4
+_ONES_CREATED, _ONES_REFERRED, _ONES_RELEASED = 16, 32, 64
+"""Bits of ``flags`` on the wire only: that list is one word for each name."""
 
 
 class Kind(IntEnum):
@@ -64,8 +69,14 @@ class Flag:
     """As if a SYNC (FENCE, ALL) with this envelope's sequence number stood right behind it."""
 
 
-Triples = tuple[int, ...]
-"""Flat: (low 64 bits of a name, generation, count), again and again."""
+References = tuple[int, ...]
+"""``Ones``, or flat: (low 64 bits of a name, generation, count), again and again."""
+
+
+class Ones(tuple[int, ...]):
+    """Names of generation 0, for one reference to each: the usual list, in a third of the space."""
+
+    __slots__ = ()
 
 
 class Header(NamedTuple):
@@ -83,15 +94,15 @@ class Header(NamedTuple):
     received: int = 0
     value_bytes: int = 0
     body_bytes: int = 0
-    creates: Triples = ()
-    refs: Triples = ()
-    releases: Triples = ()
+    creates: References = ()
+    refs: References = ()
+    releases: References = ()
 
     def __str__(self) -> str:
         lists = "".join(
-            f" {mark}{len(triples) // 3}"
-            for mark, triples in (("+", self.creates), ("&", self.refs), ("-", self.releases))
-            if triples
+            f" {mark}{length(references)}"
+            for mark, references in (("+", self.creates), ("&", self.refs), ("-", self.releases))
+            if references
         )
         names = [name for name, bit in vars(Flag).items() if isinstance(bit, int) and self.flags & bit]
         flags = " " + "|".join(names) if names else ""
@@ -104,35 +115,54 @@ _make = Header._make
 _LAST_KIND = int(Kind.CANCEL)
 
 
-def triples(counts: Iterable[tuple[int, int]]) -> Triples:
+def references(counts: Iterable[tuple[int, int]]) -> References:
     """Names with counts, as a header carries them."""
-    return tuple([n for name, count in counts for n in (name & _LOW, name >> 64, count)])
+    pairs = list(counts)
+    if all(count == 1 and name <= _LOW for name, count in pairs):
+        return Ones([name for name, _ in pairs])
+    return tuple([n for name, count in pairs for n in (name & _LOW, name >> 64, count)])
 
 
-def ones(names: Sequence[int]) -> Triples:
-    """``triples`` for one reference to each name."""
-    if len(names) == 1:
-        name = names[0]
-        return (name & _LOW, name >> 64, 1)
+def ones(names: Sequence[int]) -> References:
+    """``references`` for one to each name."""
+    if not names:
+        return ()
+    if max(names) <= _LOW:
+        return Ones(names)
     return tuple([n for name in names for n in (name & _LOW, name >> 64, 1)])
 
 
-def names_of(flat: Triples) -> Iterable[tuple[int, int]]:
-    """The inverse of ``triples``: (name, count) one by one."""
+def names_of(flat: References) -> Iterable[tuple[int, int]]:
+    """The inverse of ``references``: (name, count) one by one."""
     if not flat:
         return ()
+    if type(flat) is Ones:
+        return zip(flat, repeat(1))
     it = iter(flat)
     return ((low | generation << 64, count) for low, generation, count in zip(it, it, it, strict=True))
 
 
+def length(flat: References) -> int:
+    """How many names are in a list."""
+    return len(flat) if type(flat) is Ones else len(flat) // 3
+
+
 def encode(h: Header) -> bytes:
     """The bytes of a header; raises ProtocolError when its lists do not fit."""
-    lists = h.creates + h.refs + h.releases
+    creates, refs, releases = h.creates, h.refs, h.releases
+    lists = (*creates, *refs, *releases)
     if len(lists) > 3 * MAX_TRIPLES:
         raise ProtocolError(f"{len(lists) // 3} references do not fit one header (at most {MAX_TRIPLES})")
+    flags = h.flags
+    if lists:
+        flags |= (
+            (_ONES_CREATED if type(creates) is Ones else 0)
+            | (_ONES_REFERRED if type(refs) is Ones else 0)
+            | (_ONES_RELEASED if type(releases) is Ones else 0)
+        )
     fixed = _FIXED.pack(
-        MAGIC, VERSION, h.kind, h.flags, h.hop, 0, h.epoch, h.source, h.destination, h.root, h.buffers, h.sequence,
-        h.received, h.value_bytes, len(h.creates) // 3, len(h.refs) // 3, len(h.releases) // 3, h.body_bytes,
+        MAGIC, VERSION, h.kind, flags, h.hop, 0, h.epoch, h.source, h.destination, h.root, h.buffers, h.sequence,
+        h.received, h.value_bytes, length(creates), length(refs), length(releases), h.body_bytes,
     )  # fmt: skip
     return fixed + struct.pack(f"<{len(lists)}Q", *lists) if lists else fixed
 
@@ -164,19 +194,24 @@ def _parse(data: bytes) -> tuple[Header, int]:
      received, value_bytes, creates, refs, releases, body_bytes) = _FIXED.unpack_from(data)  # fmt: skip
     if magic != MAGIC or version != VERSION:
         raise ProtocolError(f"not a header of protocol version {VERSION}: it begins {data[:3]!r}")
-    if not 1 <= kind <= _LAST_KIND or pad or flags > 15 or hop > HOP_LIMIT:
+    if not 1 <= kind <= _LAST_KIND or pad or flags > 127 or hop > HOP_LIMIT:
         raise ProtocolError(f"a header with kind {kind}, flags {flags}, hop {hop}")
-    count = creates + refs + releases
-    if not count:
-        return _make((kind, flags, hop, epoch, source, destination, root, buffers, sequence, received, value_bytes,
+    if not (creates or refs or releases):
+        return _make((kind, flags & 15, hop, epoch, source, destination, root, buffers, sequence, received, value_bytes,
                       body_bytes, (), (), ())), FIXED_BYTES  # fmt: skip
-    end = FIXED_BYTES + _TRIPLE_BYTES * count
+    a = creates if flags & _ONES_CREATED else 3 * creates
+    b = a + (refs if flags & _ONES_REFERRED else 3 * refs)
+    count = b + (releases if flags & _ONES_RELEASED else 3 * releases)
+    end = FIXED_BYTES + 8 * count
     if end > MAX_HEADER_BYTES or end > size:
-        raise ProtocolError(f"a header of at most {min(size, MAX_HEADER_BYTES)} bytes that claims {count} references")
-    lists = struct.unpack_from(f"<{3 * count}Q", data, FIXED_BYTES)
-    a, b = 3 * creates, 3 * (creates + refs)
-    return _make((kind, flags, hop, epoch, source, destination, root, buffers, sequence, received, value_bytes,
-                  body_bytes, lists[:a], lists[a:b], lists[b:])), end  # fmt: skip
+        raise ProtocolError(f"a header of at most {min(size, MAX_HEADER_BYTES)} bytes that claims {count} words")
+    lists = struct.unpack_from(f"<{count}Q", data, FIXED_BYTES)
+    return _make((
+        kind, flags & 15, hop, epoch, source, destination, root, buffers, sequence, received, value_bytes, body_bytes,
+        Ones(lists[:a]) if flags & _ONES_CREATED else lists[:a],
+        Ones(lists[a:b]) if flags & _ONES_REFERRED else lists[a:b],
+        Ones(lists[b:]) if flags & _ONES_RELEASED else lists[b:],
+    )), end  # fmt: skip
 
 
 _COUNTS = struct.Struct("<III")
@@ -184,16 +219,21 @@ _COUNTS_OFFSET = 56
 _BODY_OFFSET = 68
 
 
-def forwarded(frame: bytes, h: Header, end: int, frees: Triples) -> bytes:
+def forwarded(frame: bytes, h: Header, end: int, frees: References) -> bytes:
     """A first frame, ``read`` as ``h`` and ``end``, as the broker hands it on: without what was for the broker alone.
 
     ``creates`` go, and ``releases`` become what the receiver is to free. Cut and pasted: encoding anew costs four times
     as much, on every envelope.
     """
-    head = frame[:_COUNTS_OFFSET] + _COUNTS.pack(0, len(h.refs) // 3, len(frees) // 3) + frame[_BODY_OFFSET:FIXED_BYTES]
-    if h.refs:
+    refs = h.refs
+    flags = h.flags | (_ONES_REFERRED if type(refs) is Ones else 0) | (_ONES_RELEASED if type(frees) is Ones else 0)
+    head = (
+        frame[:_FLAGS_OFFSET] + _FLAGS.pack(flags) + frame[_FLAGS_OFFSET + 2 : _COUNTS_OFFSET]
+        + _COUNTS.pack(0, length(refs), length(frees)) + frame[_BODY_OFFSET:FIXED_BYTES]
+    )  # fmt: skip
+    if refs:
         start = FIXED_BYTES + 8 * len(h.creates)
-        head += frame[start : start + 8 * len(h.refs)]
+        head += frame[start : start + 8 * len(refs)]
     if frees:
         head += struct.pack(f"<{len(frees)}Q", *frees)
     return head + frame[end:]

@@ -21,6 +21,9 @@ BLOCKS = IDS // BLOCK
 PARTIES = 2**24
 
 _ID_BITS = 40
+NAME_SHIFT = _ID_BITS
+DRAWN = 256
+"""Ids that are drawn at once: one by one they would cost twice as much."""
 _ID_MASK = (1 << _ID_BITS) - 1
 _PARTY_MASK = PARTIES - 1
 _GENERATION_SHIFT = 64
@@ -69,6 +72,9 @@ class IdBlock:
         self._stride = stride_of(seed)
         self._offset = _mix(seed ^ 0x5BF03635) % IDS
         self.left = 0
+        """Ids of the blocks at work that are not drawn yet."""
+        self.drawn: list[int] = []
+        """The next ids, the first of them last."""
         self._next = 0
         self._spare: list[int] = []
         self.grant(block)
@@ -87,12 +93,18 @@ class IdBlock:
 
     def next(self) -> int:
         """An id that nobody else has or will have."""
+        if not self.drawn:
+            self._draw()
+        return self.drawn.pop()
+
+    def _draw(self) -> None:
         if not self.left:
             self._open()
-        self.left -= 1
-        value = self._next
-        self._next = (value + self._stride) % IDS
-        return value + LOWEST_ID
+        count = min(self.left, DRAWN)
+        start, stride = self._next, self._stride
+        self.drawn += [(start + i * stride) % IDS + LOWEST_ID for i in range(count - 1, -1, -1)]
+        self._next = (start + count * stride) % IDS
+        self.left -= count
 
     def _open(self) -> None:
         if not self._spare:

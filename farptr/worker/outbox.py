@@ -15,7 +15,7 @@ import numpy as np
 from farptr.protocol import body as bodies
 from farptr.protocol import values
 from farptr.protocol.commands import Envelope
-from farptr.protocol.header import MAX_TRIPLES, Flag, Header, Kind, Triples, ones, triples
+from farptr.protocol.header import MAX_TRIPLES, Flag, Header, Kind, References, ones, references
 
 MANY_CREATES = MAX_TRIPLES // 4
 """More references than this at once go ahead in notes of their own."""
@@ -116,22 +116,22 @@ class Outbox:
 
     def end(self, releases: list[tuple[int, int]]) -> list[Envelope]:
         """The envelopes of the turn, in order, the last with DONE."""
-        out = [self._note(creates=triples(chunk)) for chunk in _chunks([(n, 1) for n in self._claims])]
+        out = [self._note(creates=references(chunk)) for chunk in _chunks([(n, 1) for n in self._claims])]
         left = [(Kind.COMMAND, there, self._hop + 1, batch) for there, batch in self._closed]
         left += [(Kind.REPLY, self._root, self._hop, batch) for batch in self._replies if batch.items]
         if left and len(left[-1][3].creates) + len(left[-1][3].refs) + len(releases) <= MAX_TRIPLES:
             out += [self._envelope(*item) for item in left[:-1]]
-            out.append(self._envelope(*left[-1], Flag.DONE, triples(releases) if releases else ()))
+            out.append(self._envelope(*left[-1], Flag.DONE, references(releases) if releases else ()))
             return out
         out += [self._envelope(*item) for item in left]
         *more, last = _chunks(releases) or [[]]
-        out += [self._note(releases=triples(chunk)) for chunk in more]
-        out.append(self._note(releases=triples(last) if last else (), flags=Flag.DONE))
+        out += [self._note(releases=references(chunk)) for chunk in more]
+        out.append(self._note(releases=references(last) if last else (), flags=Flag.DONE))
         return out
 
     # Headers are built by position: by keyword they would cost as much as everything else that a short turn does.
 
-    def _note(self, creates: Triples = (), releases: Triples = (), flags: int = 0) -> Envelope:
+    def _note(self, creates: References = (), releases: References = (), flags: int = 0) -> Envelope:
         self._sequence += 1
         return Envelope(Header(
             Kind.NOTE, flags, self._hop, self._epoch, self._number, 0, self._root, 0, self._sequence, 0, 0, 0,
@@ -139,7 +139,7 @@ class Outbox:
         ))  # fmt: skip
 
     def _envelope(
-        self, kind: Kind, to: int, hop: int, batch: _Batch, flags: int = 0, releases: Triples = ()
+        self, kind: Kind, to: int, hop: int, batch: _Batch, flags: int = 0, releases: References = ()
     ) -> Envelope:
         body = bodies.dumps(tuple(batch.items))
         self._sequence += 1

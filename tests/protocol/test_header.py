@@ -23,7 +23,7 @@ from farptr.protocol.header import (
     forwarded,
     names_of,
     read,
-    triples,
+    references,
     version_of,
     with_source,
 )
@@ -49,19 +49,19 @@ def test_golden_frames():
 def test_golden_frame_with_every_field():
     header = Header(
         Kind.COMMAND, Flag.FENCE | Flag.SYNC, 5, 0xABCDEF, 9, 3, 9, 2, 42, 1000, 8192, 64,
-        triples([(NAME, 1)]), triples([(AGAIN, 2)]), triples([(NAME, 3)]),
+        references([(NAME, 1)]), references([(AGAIN, 2)]), references([(NAME, 3)]),
     )  # fmt: skip
     expected = (
-        "6670" "01" "04" "0900" "05" "00" "efcdab0000000000" "09000000" "03000000" "09000000" "02000000"
+        "6670" "01" "04" "1900" "05" "00" "efcdab0000000000" "09000000" "03000000" "09000000" "02000000"
         "2a00000000000000" "e803000000000000" "0020000000000000" "01000000" "01000000" "01000000" "40000000"
-        + struct.pack("<9Q", NAME, 0, 1, AGAIN & (2**64 - 1), 12345678901, 2, NAME, 0, 3).hex()
+        + struct.pack("<7Q", NAME, AGAIN & (2**64 - 1), 12345678901, 2, NAME, 0, 3).hex()
     )  # fmt: skip
     assert encode(header).hex() == expected
     assert decode(bytes.fromhex(expected)) == header
 
 
 u32, u64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
-lists = st.lists(st.tuples(st.integers(0, 2**120), st.integers(0, 2**32)), max_size=5).map(triples)
+lists = st.lists(st.tuples(st.integers(0, 2**120), st.integers(0, 2**32)), max_size=5).map(references)
 headers = st.builds(
     Header, st.integers(1, 15), st.integers(0, 15), st.integers(0, HOP_LIMIT), u64, u32, u32, u32, u32, u64, u64, u64,
     u32, lists, lists, lists,
@@ -98,7 +98,7 @@ def test_read_finds_the_body(header, body):
 
 @given(st.lists(st.tuples(st.integers(0, 2**127), st.integers(0, 2**63))))
 def test_triples_carry_names(counts):
-    assert list(names_of(triples(counts))) == counts
+    assert list(names_of(references(counts))) == counts
 
 
 @given(st.binary(max_size=200))
@@ -150,12 +150,12 @@ def test_each_fault_is_a_protocol_error(raw):
 
 
 def test_the_most_that_fits():
-    full = Header(Kind.NOTE, releases=triples((NAME, 1) for _ in range(MAX_TRIPLES)))
+    full = Header(Kind.NOTE, releases=references((NAME, 2) for _ in range(MAX_TRIPLES)))
     raw = encode(full)
     assert len(raw) <= MAX_HEADER_BYTES
     assert decode(raw) == full
     with pytest.raises(ProtocolError):
-        encode(full._replace(creates=triples([(NAME, 1)])))
+        encode(full._replace(creates=references([(NAME, 1)])))
 
 
 def test_version_of():
@@ -166,5 +166,7 @@ def test_version_of():
 
 
 def test_a_header_reads_well():
-    text = str(Header(Kind.COMMAND, Flag.FENCE, source=4, destination=2, root=4, sequence=9, refs=triples([(NAME, 1)])))
+    text = str(
+        Header(Kind.COMMAND, Flag.FENCE, source=4, destination=2, root=4, sequence=9, refs=references([(NAME, 1)]))
+    )
     assert text == "COMMAND 4>2 root 4 #9 FENCE &1"

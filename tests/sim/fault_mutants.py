@@ -16,7 +16,7 @@ from farptr.broker.rows import Rows
 from farptr.broker.settling import Settling
 from farptr.client.answers import Answers
 from farptr.client.core import SessionCore
-from farptr.protocol.header import Kind, names_of, read, triples
+from farptr.protocol.header import Kind, names_of, read, references
 from farptr.protocol.ids import worker_of
 from farptr.worker.core import WorkerCore
 from farptr.worker.store import Store
@@ -49,7 +49,7 @@ def the_receiver_registers_itself() -> Iterator[None]:
             return found
         first = found[0]
         return [
-            first._replace(header=first.header._replace(creates=(*first.header.creates, *triples(mine)))),
+            first._replace(header=first.header._replace(creates=(*first.header.creates, *references(mine)))),
             *found[1:],
         ]
 

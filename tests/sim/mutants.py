@@ -20,7 +20,7 @@ from farptr.client.session import Session
 from farptr.protocol.body import loads
 from farptr.protocol.commands import KEEP_NOT, KEEP_OWN, MOVE, PULL, PUSH
 from farptr.protocol.errors import ProtocolError
-from farptr.protocol.header import Flag, Kind, names_of, read, triples
+from farptr.protocol.header import Flag, Kind, names_of, read, references
 from farptr.protocol.ids import worker_of
 from farptr.worker.core import WorkerCore
 from farptr.worker.outbox import Outbox
@@ -88,10 +88,10 @@ def releases_pass_batches() -> Iterator[None]:
         real(self, node)
         releases, self.batches.releases = self.batches.releases, {}
         if releases:
-            kept, self.batches._open = self.batches._open, {}
+            kept, self.batches.open = self.batches.open, {}
             self.batches.releases = releases
             self.batches.flush()
-            self.batches._open = kept
+            self.batches.open = kept
 
     with patch.object(SessionCore, "drop", drop):
         yield
@@ -148,7 +148,7 @@ def releases_after_done() -> Iterator[None]:
 
     def end(self: Any, releases: Any) -> Any:
         found = real(self, [])
-        return [*found, self._note(releases=triples(releases))] if releases else found
+        return [*found, self._note(releases=references(releases))] if releases else found
 
     with patch.object(Outbox, "end", end):
         yield
@@ -294,7 +294,7 @@ def moves_give_no_reference() -> Iterator[None]:
             # As it was: the worker claims the new name itself, with its push.
             found = real_end([])
             claims = [(n, 1) for n in moved if n in mine]
-            note = self._out._note(creates=triples(claims), releases=triples(releases))
+            note = self._out._note(creates=references(claims), releases=references(releases))
             last = found[-1]
             found[-1] = last._replace(header=last.header._replace(flags=last.header.flags & ~Flag.DONE))
             return [*found, note._replace(header=note.header._replace(flags=Flag.DONE))]

@@ -120,6 +120,10 @@ class SimSession(Session):
     world: World | None = None
     _inside = False
 
+    def operate(self, *args: Any) -> Any:
+        self.admit()
+        return super().operate(*args)
+
     def admit(self) -> None:
         super().admit()
         if self.world is not None and not self._inside:

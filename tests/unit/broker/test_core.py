@@ -10,7 +10,7 @@ from farptr.broker.core import MARK_LOW, MARK_LOW_ALL, UNIT_BYTES, BrokerCore
 from farptr.broker.questions import answer
 from farptr.protocol import body as bodies
 from farptr.protocol.errors import BadName, ProtocolError, SessionExpired
-from farptr.protocol.header import Flag, Header, Kind, encode, names_of, read, triples
+from farptr.protocol.header import Flag, Header, Kind, encode, names_of, read, references
 from farptr.protocol.ids import make_name
 
 EPOCH = 9
@@ -170,14 +170,14 @@ def test_a_sync_that_rides_on_a_command():
 def test_the_last_release_frees():
     bench = Bench()
     x = bench.name("julie")
-    command(bench, "julie", creates=triples([(x, 1)]))
-    command(bench, "toby", refs=triples([(x, 1)]))
+    command(bench, "julie", creates=references([(x, 1)]))
+    command(bench, "toby", refs=references([(x, 1)]))
     bench.done("julie")
     bench.done("toby")
     assert bench.core.rows.holders(x) == {bench["me1"]: 1, bench["toby"]: 1}
-    assert bench.give("me1", Kind.NOTE, releases=triples([(x, 1)])) == []
+    assert bench.give("me1", Kind.NOTE, releases=references([(x, 1)])) == []
     assert command(bench, "toby") == [(Kind.COMMAND, bench["toby"])]
-    assert bench.done("toby", releases=triples([(x, 1)])) == [(Kind.FREE, bench["julie"])]
+    assert bench.done("toby", releases=references([(x, 1)])) == [(Kind.FREE, bench["julie"])]
     assert list(names_of(bench.got[bench["julie"]][-1].refs)) == [(x, 1)]
     assert bench.core.settling.total == 1, "a FREE counts for whoever released"
     bench.done("julie")
@@ -187,8 +187,8 @@ def test_the_last_release_frees():
 def test_frees_ride_on_commands_to_their_owner():
     bench = Bench()
     x = bench.name("julie")
-    command(bench, "julie", creates=triples([(x, 1)]))
-    command(bench, "julie", releases=triples([(x, 1)]))
+    command(bench, "julie", creates=references([(x, 1)]))
+    command(bench, "julie", releases=references([(x, 1)]))
     found = bench.got[bench["julie"]][-1]
     assert (found.kind, list(names_of(found.releases))) == (Kind.COMMAND, [(x, 1)])
     bench.done("julie")
@@ -199,8 +199,8 @@ def test_frees_ride_on_commands_to_their_owner():
 def test_releases_for_others_do_not_reach_the_receiver():
     bench = Bench()
     x = bench.name("julie")
-    command(bench, "julie", creates=triples([(x, 1)]))
-    out = command(bench, "toby", releases=triples([(x, 1)]))
+    command(bench, "julie", creates=references([(x, 1)]))
+    out = command(bench, "toby", releases=references([(x, 1)]))
     assert out == [(Kind.COMMAND, bench["toby"]), (Kind.FREE, bench["julie"])]
     assert bench.got[bench["toby"]][-1].releases == ()
 
@@ -208,7 +208,7 @@ def test_releases_for_others_do_not_reach_the_receiver():
 def test_a_reference_at_the_owner_has_a_row():
     bench = Bench()
     x = bench.name("julie")
-    command(bench, "julie", creates=triples([(x, 1)]), refs=triples([(x, 1)]))
+    command(bench, "julie", creates=references([(x, 1)]), refs=references([(x, 1)]))
     assert bench.core.rows.holders(x) == {bench["me1"]: 1, bench["julie"]: 1}
 
 
@@ -218,7 +218,7 @@ def test_a_reference_at_the_owner_has_a_row():
 def test_a_lost_client():
     bench = Bench(clients=2)
     x = bench.name("julie")
-    command(bench, "julie", creates=triples([(x, 1)]))
+    command(bench, "julie", creates=references([(x, 1)]))
     command(bench, "toby", flags=Flag.FENCE)
     out = bench.core.lose(bench["me1"], "gone")
     bench.core.check()
@@ -245,8 +245,8 @@ def test_a_lost_client_that_held_everybody():
 def test_a_lost_worker_settles_what_it_had():
     bench = Bench()
     x, y = bench.name("julie"), bench.name("toby")
-    command(bench, "julie", creates=triples([(x, 1)]), refs=triples([(y, 1)]))
-    command(bench, "toby", creates=triples([(y, 1)]))
+    command(bench, "julie", creates=references([(x, 1)]), refs=references([(y, 1)]))
+    command(bench, "toby", creates=references([(y, 1)]))
     bench.give("me1", Kind.SYNC, flags=Flag.FENCE | Flag.ALL, sequence=5)
     bench.done("toby")
     out = bench.core.lose(bench["julie"], "it was killed")
@@ -264,9 +264,9 @@ def test_what_is_for_or_about_the_dead_is_dropped():
     bench = Bench()
     x = bench.name("julie")
     bench.core.lose(bench["julie"], "gone")
-    assert command(bench, "julie", creates=triples([(x, 1)])) == [(Kind.ROSTER, bench["me1"])], "it is told of it"
-    assert command(bench, "toby", refs=triples([(x, 1)])) == [(Kind.COMMAND, bench["toby"])]
-    assert bench.give("me1", Kind.NOTE, releases=triples([(x, 1)])) == []
+    assert command(bench, "julie", creates=references([(x, 1)])) == [(Kind.ROSTER, bench["me1"])], "it is told of it"
+    assert command(bench, "toby", refs=references([(x, 1)])) == [(Kind.COMMAND, bench["toby"])]
+    assert bench.give("me1", Kind.NOTE, releases=references([(x, 1)])) == []
     assert len(bench.core.rows) == 0
     bench.join("worker", "julie", "julie2")
     assert bench["julie2"] != bench["julie"]
@@ -277,7 +277,9 @@ def test_a_reply_to_a_lost_client_gives_its_references_back():
     x = bench.name("julie")
     command(bench, "julie")
     bench.core.lose(bench["me1"], "gone")
-    out = bench.give("julie", Kind.REPLY, destination="me1", refs=triples([(x, 1)]), flags=Flag.DONE, root=bench["me1"])
+    out = bench.give(
+        "julie", Kind.REPLY, destination="me1", refs=references([(x, 1)]), flags=Flag.DONE, root=bench["me1"]
+    )
     assert out == [(Kind.FREE, bench["julie"])]
     bench.done("julie")
     assert len(bench.core.rows) == 0
@@ -294,7 +296,7 @@ def test_what_comes_twice_is_dropped():
     bench = Bench()
     x = bench.name("julie")
     for _ in range(3):
-        command(bench, "julie", creates=triples([(x, 1)]), sequence=1)
+        command(bench, "julie", creates=references([(x, 1)]), sequence=1)
     command(bench, "julie", sequence=2)
     command(bench, "julie", sequence=1)
     assert (bench.core.settling.total, bench.core.duplicates) == (2, 3)
@@ -346,8 +348,8 @@ def test_a_mark_for_the_dead_is_answered_at_once():
 def test_what_waits_with_a_fence_can_be_given_up(flags):
     bench = Bench(clients=2)
     x = bench.name("julie")
-    command(bench, "julie", creates=triples([(x, 1)]))
-    assert command(bench, "toby", flags=flags, sequence=5, releases=triples([(x, 1)])) == []
+    command(bench, "julie", creates=references([(x, 1)]))
+    assert command(bench, "toby", flags=flags, sequence=5, releases=references([(x, 1)])) == []
     cancel = bodies.dumps(5)
     assert bench.give("me1", Kind.CANCEL, cancel, sequence=6) == [(Kind.FREE, bench["julie"])], "it still releases"
     assert command(bench, "toby") == [(Kind.COMMAND, bench["toby"])]
@@ -401,25 +403,25 @@ def state(core):
         ("me1", Kind.FREE, {}),
         ("me1", Kind.COMMAND, {"destination": "julie", "root": 77}),
         ("me1", Kind.COMMAND, {"destination": "julie", "flags": Flag.DONE}),
-        ("me1", Kind.NOTE, {"releases": triples([(make_name(1, X), 1)])}),
-        ("me1", Kind.NOTE, {"releases": triples([(make_name(1, X + 1), 2)])}),
-        ("me1", Kind.COMMAND, {"destination": "toby", "releases": triples([(make_name(1, X + 1), 9)])}),
-        ("me1", Kind.COMMAND, {"destination": "toby", "releases": triples([(make_name(1, X + 1), 1)] * 2),
-                               "creates": triples([(make_name(1, X + 2), 1)])}),
+        ("me1", Kind.NOTE, {"releases": references([(make_name(1, X), 1)])}),
+        ("me1", Kind.NOTE, {"releases": references([(make_name(1, X + 1), 2)])}),
+        ("me1", Kind.COMMAND, {"destination": "toby", "releases": references([(make_name(1, X + 1), 9)])}),
+        ("me1", Kind.COMMAND, {"destination": "toby", "releases": references([(make_name(1, X + 1), 1)] * 2),
+                               "creates": references([(make_name(1, X + 2), 1)])}),
         ("me1", Kind.ASK, {"body": bodies.dumps({"what": "nonsense"})}),
         ("me1", Kind.ASK, {"body": bodies.dumps([])}),
         ("me1", Kind.ASK, {"body": b"garbage"}),
         ("toby", Kind.NOTE, {"flags": Flag.DONE}),
         ("julie", Kind.NOTE, {"flags": Flag.DONE, "root": 99}),
         ("julie", Kind.COMMAND, {"destination": "toby", "root": 99}),
-        ("julie", Kind.NOTE, {"flags": Flag.DONE, "releases": triples([(make_name(1, X + 1), 1)])}),
+        ("julie", Kind.NOTE, {"flags": Flag.DONE, "releases": references([(make_name(1, X + 1), 1)])}),
         ("julie", Kind.NOTE, {"flags": Flag.SYNC}),
     ],
 )  # fmt: skip
 def test_a_fault_raises_and_changes_nothing(source, kind, fields):
     bench = Bench()
     x = bench.name("julie", X + 1)
-    command(bench, "julie", creates=triples([(x, 1)]))
+    command(bench, "julie", creates=references([(x, 1)]))
     before = copy.deepcopy(state(bench.core))
     with pytest.raises(ProtocolError):
         bench.give(source, kind, **fields)
@@ -443,7 +445,7 @@ def test_a_fault_behind_a_fence_is_its_clients_not_the_workers():
     bench = Bench(clients=2)
     command(bench, "julie")
     command(bench, "toby", flags=Flag.FENCE)
-    bench.give("me1", Kind.NOTE, releases=triples([(bench.name("julie"), 1)]))
+    bench.give("me1", Kind.NOTE, releases=references([(bench.name("julie"), 1)]))
     bench.give("me1", Kind.NOTE)
     out = bench.done("julie")
     assert (Kind.REFUSED, bench["me1"]) in out

@@ -8,7 +8,7 @@ import pytest
 
 from farptr.broker.rows import Rows
 from farptr.protocol.errors import ProtocolError
-from farptr.protocol.header import triples
+from farptr.protocol.header import references
 from farptr.protocol.ids import make_name
 
 OWNER, OTHER, ME, YOU = 1, 2, 3, 4
@@ -68,7 +68,7 @@ def test_more_than_one_holds_is_an_error_and_changes_nothing(holder, count):
         rows.release(X, holder, count)
     assert rows.holders(X) == {ME: 1}
     with pytest.raises(ProtocolError):
-        rows.check_releases(triples([(X, count)]), (), holder, LIVE)
+        rows.check_releases(references([(X, count)]), (), holder, LIVE)
     with pytest.raises(ProtocolError):
         rows.release(X2, ME, 1)
     rows.check(LIVE)
@@ -76,10 +76,10 @@ def test_more_than_one_holds_is_an_error_and_changes_nothing(holder, count):
 
 def test_a_header_may_release_what_it_creates():
     rows = Rows()
-    rows.check_releases(triples([(X, 1)]), triples([(X, 1)]), ME, LIVE)
-    rows.check_releases(triples([(X, 1)]), (), ME, {OTHER})  # of a dead owner: nothing is booked any more
+    rows.check_releases(references([(X, 1)]), references([(X, 1)]), ME, LIVE)
+    rows.check_releases(references([(X, 1)]), (), ME, {OTHER})  # of a dead owner: nothing is booked any more
     with pytest.raises(ProtocolError):
-        rows.check_releases(triples([(X, 1), (X, 1)]), triples([(X, 1)]), ME, LIVE)
+        rows.check_releases(references([(X, 1), (X, 1)]), references([(X, 1)]), ME, LIVE)
 
 
 def test_generations_are_one_object():
@@ -134,14 +134,14 @@ def test_exported_to_nobody():
 def test_headers_create_and_release_in_bulk():
     rows = Rows()
     names = [make_name(OWNER, 10**10 + i) for i in range(20)]
-    rows.create(triples((n, 1) for n in names), ME, LIVE)
-    rows.create(triples([(names[0], 1), (X2, 1)]), ME, LIVE)
-    rows.create(triples([(make_name(9, 10**10), 1)]), ME, LIVE)
+    rows.create(references((n, 1) for n in names), ME, LIVE)
+    rows.create(references([(names[0], 1), (X2, 1)]), ME, LIVE)
+    rows.create(references([(make_name(9, 10**10), 1)]), ME, LIVE)
     rows.check(LIVE)
-    freed = rows.release_all(triples((n, 1) for n in names[1:]), ME, LIVE)
+    freed = rows.release_all(references((n, 1) for n in names[1:]), ME, LIVE)
     assert freed == [(n, 1) for n in names[1:]]
-    assert rows.release_all(triples([(names[0], 2), (X2, 1)]), ME, LIVE) == [(names[0], 2), (X2, 1)]
-    assert rows.release_all(triples([(make_name(9, 10**10), 1)]), ME, LIVE) == []
+    assert rows.release_all(references([(names[0], 2), (X2, 1)]), ME, LIVE) == [(names[0], 2), (X2, 1)]
+    assert rows.release_all(references([(make_name(9, 10**10), 1)]), ME, LIVE) == []
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -6,7 +6,7 @@ import pytest
 
 from farptr.client.batches import BATCH_BYTES, BATCH_COMMANDS, MANY_CREATES, Batches
 from farptr.protocol import body as bodies
-from farptr.protocol.header import MAX_TRIPLES, Flag, Kind, encode, names_of
+from farptr.protocol.header import MAX_TRIPLES, Flag, Kind, encode, length, names_of
 from farptr.protocol.ids import make_name
 
 ME, J, T = 9, 1, 2
@@ -93,7 +93,7 @@ def test_very_many_releases_need_several(batches):
     assert kinds[0] == Kind.COMMAND
     last = batches.ready[-1].header
     assert last.kind == Kind.SYNC or last.flags & Flag.SYNC
-    assert sum(len(e.header.releases) // 3 for e in batches.ready) == 2 * MAX_TRIPLES + 5
+    assert sum(length(e.header.releases) for e in batches.ready) == 2 * MAX_TRIPLES + 5
     assert batches.sequence == len(kinds)
 
 
@@ -102,7 +102,7 @@ def test_very_many_results_of_one_command(batches):
     batch.commands.append((1,))
     batch.creates += [make_name(J, 10**10 + i) for i in range(3 * MAX_TRIPLES)]
     batches.flush()
-    assert sum(len(e.header.creates) // 3 for e in batches.ready) == 3 * MAX_TRIPLES
+    assert sum(length(e.header.creates) for e in batches.ready) == 3 * MAX_TRIPLES
     assert sent(batches)[-1][0] == Kind.COMMAND
 
 

@@ -27,7 +27,7 @@ from farptr.protocol.commands import (
     Envelope,
 )  # fmt: skip
 from farptr.protocol.errors import HopLimit, InvalidRemoteGet, NotCollocated, ProtocolError, Report, WorkerLost
-from farptr.protocol.header import HOP_LIMIT, Flag, Header, Kind, names_of, triples
+from farptr.protocol.header import HOP_LIMIT, Flag, Header, Kind, names_of, references
 from farptr.protocol.ids import generation_of, id_of, make_name
 
 J, T, C, ME = 1, 2, 3, 9
@@ -68,7 +68,7 @@ class Bench:
     def answer(self, source, *replies, refs=(), sequence=0):
         body = bodies.dumps(tuple(replies))
         header = Header(
-            Kind.REPLY, source=source, destination=ME, refs=triples(refs), body_bytes=len(body), sequence=sequence
+            Kind.REPLY, source=source, destination=ME, refs=references(refs), body_bytes=len(body), sequence=sequence
         )
         self.core.receive(Envelope(header, body))
         self.core.check()

@@ -30,7 +30,7 @@ from farptr.protocol.commands import (
     Envelope,
 )  # fmt: skip
 from farptr.protocol.errors import Report
-from farptr.protocol.header import HOP_LIMIT, MAX_TRIPLES, Flag, Header, Kind, names_of, triples
+from farptr.protocol.header import HOP_LIMIT, MAX_TRIPLES, Flag, Header, Kind, names_of, references
 from farptr.protocol.ids import IdBlock, id_of, make_name, worker_of
 from farptr.worker.core import WorkerCore
 from farptr.worker.store import Failure, Pointer
@@ -58,8 +58,8 @@ class Bench:
 
     def turn(self, *commands, refs=(), frees=(), hop=0, body=None, kind=Kind.COMMAND):
         body = bodies.dumps(tuple(commands)) if body is None else body
-        header = Header(kind, hop=hop, epoch=4, source=ROOT, destination=HERE, root=ROOT, refs=triples(refs),
-                        releases=triples(frees), body_bytes=len(body))  # fmt: skip
+        header = Header(kind, hop=hop, epoch=4, source=ROOT, destination=HERE, root=ROOT, refs=references(refs),
+                        releases=references(frees), body_bytes=len(body))  # fmt: skip
         self.out = self.core.turn(Envelope(header, body))
         self.core.check()
         assert [bool(e.header.flags & Flag.DONE) for e in self.out] == [False] * (len(self.out) - 1) + [True]
