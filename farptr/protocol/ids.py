@@ -20,28 +20,27 @@ BLOCK = 2**22
 BLOCKS = IDS // BLOCK
 PARTIES = 2**24
 
-_ID_BITS = 40
-NAME_SHIFT = _ID_BITS
+NAME_SHIFT = 40
 DRAWN = 256
 """Ids that are drawn at once: one by one they would cost twice as much."""
-_ID_MASK = (1 << _ID_BITS) - 1
-_PARTY_MASK = PARTIES - 1
+ID_MASK = (1 << NAME_SHIFT) - 1
+PARTY_MASK = PARTIES - 1
 _GENERATION_SHIFT = 64
 
 
 def make_name(worker: int, id: int, generation: int = 0) -> int:
     """The name of an object."""
-    return generation << _GENERATION_SHIFT | worker << _ID_BITS | id
+    return generation << _GENERATION_SHIFT | worker << NAME_SHIFT | id
 
 
 def worker_of(name: int) -> int:
     """Party number of the worker that holds the object."""
-    return name >> _ID_BITS & _PARTY_MASK
+    return name >> NAME_SHIFT & PARTY_MASK
 
 
 def id_of(name: int) -> int:
     """The object's id in that worker's store."""
-    return name & _ID_MASK
+    return name & ID_MASK
 
 
 def generation_of(name: int) -> int:

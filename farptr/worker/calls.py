@@ -4,82 +4,96 @@ Laws
     1. A command whose operands are all pointers to one worker goes on there, and pointers to its results stay here.
        What it makes there is named here, so nothing comes back.
     2. Operands of different depth on this worker are levelled before; operands in different places are an error.
-    3. The common cases (``_call_simply``, ``_forward_simply``) do what ``_call_anyhow`` would, by a shorter way.
+    3. The common cases (``simply``, ``_forward``) do what ``_call_anyhow`` would, by a shorter way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from farptr.protocol import operations, values
-from farptr.protocol.commands import REPORT
+from farptr.protocol.commands import CALL, REPORT
 from farptr.protocol.errors import NotCollocated, Report
 from farptr.protocol.header import HOP_LIMIT
-from farptr.protocol.ids import id_of, make_name, worker_of
+from farptr.protocol.ids import NAME_SHIFT, PARTY_MASK, id_of, make_name, worker_of
 from farptr.worker import execute
 from farptr.worker.store import Failure, Pointer, Value
 from farptr.worker.turn import Command, Turn
-
-_NO_KEYWORDS: dict[str, Any] = {}
 
 
 class Calls:
     """The handler of CALL."""
 
-    def __init__(self, turn: Turn) -> None:
-        self._turn = turn
+    def __init__(self, turn: Turn, fail: Callable[[Command, Exception], None]) -> None:
+        self._turn, self._fail = turn, fail
         self.number, self.ids, self.store, self._out = turn.number, turn.ids, turn.store, turn.out
 
     def call(self, command: Command) -> None:
         """Carry out a CALL."""
-        if not (self._call_simply(command) or self._forward_simply(command)):
+        if not self.simply(command):
             self._call_anyhow(command)
 
     def fail(self, command: Command, report: Report) -> None:
         """A CALL has failed: so have its results."""
         self._put(command, [Failure(report)] * _count(command[2]))
 
-    def _call_simply(self, command: Command) -> bool:
-        """The common case by the shortest way: one result, of data that is here and plain numbers."""
-        number, _, result, operation, args, kwargs = command
-        if kwargs or type(result) is not int:
+    def simply(self, command: Any) -> bool:
+        """The common cases by the shortest way, if it is one: one result, of what lies together and plain numbers."""
+        if type(command) is not tuple or len(command) != 6 or command[1] != CALL or command[5]:
             return False
-        found = []
-        for wire in args:
-            value = self.store.data(wire) if type(wire) is int else wire[1] if wire[0] == values.LITERAL else None
-            if value is None:
-                return False
-            found.append(value)
-        (made,) = execute.run(operation, found, _NO_KEYWORDS, 1)
-        self.store.create(result, made, (self._turn.root, number, self._turn.hop, 0))
+        result, args = command[2], command[4]
+        if type(result) is not int:
+            return False
+        found: list[Any] = []
+        try:
+            by_name = self.store.by_name
+            for wire in args:
+                if type(wire) is int:
+                    value = by_name[wire].value if wire in by_name else None
+                    kind = type(value)
+                    if kind is not np.ndarray:
+                        return kind is Pointer and self._forward(command)
+                    found.append(value)
+                elif wire[0] == values.LITERAL:
+                    found.append(wire[1])
+                else:
+                    return False
+            made = execute.run_one(command[3], found)
+            self.store.create(result, made, (self._turn.root, command[0], self._turn.hop, 0))
+        except Exception as error:  # whatever a command does, the worker lives on and somebody is told
+            self._fail(command, error)
         return True
 
-    def _forward_simply(self, command: Command) -> bool:
+    def _forward(self, command: Command) -> bool:
         """The common case of a chain: one result, of pointers to one other worker and plain numbers."""
-        number, code, result, operation, args, kwargs = command
-        if kwargs or type(result) is not int:
-            return False
-        there, further, numbers = 0, [], 0
+        number, code, result, operation, args, _ = command
+        by_name, there, further, numbers = self.store.by_name, 0, [], 0
         for wire in args:
             if type(wire) is int:
-                value = self.store.value(wire)
-                if not isinstance(value, Pointer) or (there and worker_of(value.target) != there):
+                value = by_name[wire].value if wire in by_name else None
+                if type(value) is not Pointer:
                     return False
-                there = worker_of(value.target)
-                further.append(value.target)
+                target = value.target
+                worker = target >> NAME_SHIFT & PARTY_MASK
+                if there and worker != there:
+                    return False
+                there = worker
+                further.append(target)
             elif wire[0] == values.LITERAL:
                 numbers += 1
                 further.append(wire)
             else:
                 return False
-        if there in (0, self.number):
+        if there == self.number or self._turn.hop >= HOP_LIMIT:
             return False
-        self._turn.check_hop()
-        name = make_name(there, self.ids.next())
+        drawn = self.ids.drawn
+        name = there << NAME_SHIFT | (drawn.pop() if drawn else self.ids.next())
         self.store.create_pointer(result, name, (self._turn.root, number, self._turn.hop, 0))
-        self._out.command(there, (number, code, name, operation, tuple(further), None), creates=(name,))
-        if numbers:
-            self._out.count(there, operations.data_bytes(operation, args, None, values.argument_bytes))
+        data_bytes = operations.data_bytes(operation, args, None, values.argument_bytes) if numbers else 0
+        self._out.forward(there, (number, code, name, operation, tuple(further), None), name, data_bytes)
         return True
 
     def _call_anyhow(self, command: Command) -> None:

@@ -48,7 +48,7 @@ from farptr.protocol.commands import (
 )  # fmt: skip
 from farptr.protocol.errors import ProtocolError, Report
 from farptr.protocol.functions import OFF
-from farptr.protocol.header import Kind, names_of
+from farptr.protocol.header import Kind, Ones, References, names_of
 from farptr.protocol.ids import IdBlock, make_name, worker_of
 from farptr.worker import execute
 from farptr.worker.calls import Calls
@@ -86,7 +86,7 @@ class WorkerCore:
         self._out = Outbox(number, epoch)
         self._turn = Turn(number, ids, self.store, self._out, self.names, self._command)
         self._turn.admit = admit
-        self._calls = calls = Calls(self._turn)
+        self._calls = calls = Calls(self._turn, self._fail)
         self._places = places = Places(self._turn)
         finding = Finding(self._turn, places)
         self._cells = Cells(self._turn, places, functions)
@@ -122,16 +122,22 @@ class WorkerCore:
             self._newest[header.source] = header.sequence
         self._turn.begin(header, buffers)
         if header.kind == Kind.FREE:
-            for name, exports in names_of(header.refs):
-                self.store.free(name, exports)
+            self._free(header.refs)
         elif header.kind == Kind.COMMAND:
             for target, count in names_of(header.refs):
                 self.store.receive(target, count)
             self._batch(body)
-            for name, exports in names_of(header.releases):
-                self.store.free(name, exports)
+            if header.releases:
+                self._free(header.releases)
         self._turn.buffers = ()
         return self._out.end(self.store.end_turn())
+
+    def _free(self, what: References) -> None:
+        if type(what) is Ones:
+            self.store.free_ones(what)
+            return
+        for name, exports in names_of(what):
+            self.store.free(name, exports)
 
     def _batch(self, body: bytes) -> None:
         try:
@@ -139,9 +145,11 @@ class WorkerCore:
         except ProtocolError as error:
             self._out.reply((0, REPORT, tuple(self._report((0, 0), error))))
             return
+        out, simply, last = self._out, self._calls.simply, commands[-1] if commands else None
         for command in commands:
-            self._out.last = command is commands[-1]
-            self._command(command)
+            if not simply(command):
+                out.last = command is last
+                self._command(command)
 
     def _command(self, command: Any) -> None:
         try:

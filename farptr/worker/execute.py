@@ -19,6 +19,8 @@ from farptr.protocol.values import check_dtype
 from farptr.worker.interrupts import computing
 
 Array = np.ndarray[Any, Any]
+_OBJECT = np.dtype(object).num
+"""The numbers of dtypes begin with those of plain numbers; this is the first of the others."""
 
 
 def _function(path: str) -> Callable[..., Any]:
@@ -91,6 +93,21 @@ def find(operation: str) -> Callable[..., Any]:
     return found
 
 
+def run_one(operation: str, args: Sequence[Any]) -> Array:
+    """``run`` for one result and no keywords."""
+    function = _KNOWN.get(operation) or find(operation)
+    computing.depth += 1
+    try:
+        value = function(*args)
+    finally:
+        computing.depth -= 1
+    if type(value) is not np.ndarray:
+        return _one(operation, value)
+    if value.dtype.num >= _OBJECT:
+        _check(value)
+    return value
+
+
 def run(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any], count: int) -> list[Array]:
     """The ``count`` results of an operation (0: in place); raises what NumPy raises.
 
@@ -101,15 +118,17 @@ def run(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any], count: i
     if count == 0:
         return []
     if count == 1:
-        if type(value) is np.ndarray:
-            _check(value)
-            return [value]
-        if isinstance(value, tuple | list) and len(value) == 1:
-            value = value[0]
-    elif not isinstance(value, tuple | list) or len(value) != count:
+        return [_one(operation, value)]
+    if not isinstance(value, tuple | list) or len(value) != count:
         found = len(value) if isinstance(value, tuple | list) else 1
         raise UnsupportedOperation(f"{operation} gave {found} results where {count} were expected")
-    return [_as_array(operation, v) for v in (value if count > 1 else (value,))]
+    return [_as_array(operation, v) for v in value]
+
+
+def _one(operation: str, value: Any) -> Array:
+    if isinstance(value, tuple | list) and len(value) == 1:
+        value = value[0]
+    return _as_array(operation, value)
 
 
 def _as_array(operation: str, value: Any) -> Array:

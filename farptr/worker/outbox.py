@@ -77,6 +77,16 @@ class Outbox:
         if batch.full():
             del self._open[there]
 
+    def forward(self, there: int, command: tuple[Any, ...], name: int, value_bytes: int) -> None:
+        """``command`` for the common case: it creates one name, and carries plain numbers, if anything."""
+        batch = self._open.get(there) or self._batch(there)
+        items = batch.items
+        items.append(command)
+        batch.creates.append(name)
+        batch.value_bytes += value_bytes
+        if len(items) >= _BATCH_COMMANDS:
+            del self._open[there]
+
     def claim(self, name: int) -> None:
         """A reference of this worker to an object of its own."""
         self._claims.append(name)

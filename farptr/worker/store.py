@@ -13,13 +13,14 @@ Laws
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from farptr.protocol.commands import KEEP_NAMED, KEEP_NOT, KEEP_OWN, KEEP_SENT, About
 from farptr.protocol.errors import ObjectGone, Report
-from farptr.protocol.ids import id_of
+from farptr.protocol.ids import ID_MASK, id_of
 
 Order = tuple[int, int, int, int]
 """(root session, command number, hop, index): where in the program an object was made."""
@@ -57,21 +58,23 @@ _GONE = _Gone()
 class Entry:
     """One stored object."""
 
-    __slots__ = ("about", "found_as_data", "keep", "label", "names", "order", "shared", "value")
+    # What few entries need is kept in a dictionary that most never get.
+    __slots__ = ("__dict__", "keep", "names", "order", "value")
 
-    def __init__(self, order: Order) -> None:
-        self.value: Any = _GONE
+    label = ""
+    """The name under which the worker loaded it, or a client published it; an object with a name stays."""
+    shared = False
+    """A client found it that did not make it: it stays what and where it is, and who moves it takes a copy."""
+    found_as_data = False
+    """Somebody who found it believes that it is data, so it must never be a pointer."""
+    about: About | None = None
+    """Tags and description, for ``search``."""
+
+    def __init__(self, order: Order, value: Any = _GONE, names: tuple[int, ...] = ()) -> None:
+        self.value = value
         self.order = order
         self.keep = KEEP_NOT
-        self.label = ""
-        """The name under which the worker loaded it, or a client published it; an object with a name stays."""
-        self.shared = False
-        """A client found it that did not make it: it stays what and where it is, and who moves it takes a copy."""
-        self.found_as_data = False
-        """Somebody who found it believes that it is data, so it must never be a pointer."""
-        self.about: About | None = None
-        """Tags and description, for ``search``."""
-        self.names: list[int] = []
+        self.names = names
         """One per generation that lives."""
 
     @property
@@ -86,7 +89,7 @@ class Store:
     def __init__(self) -> None:
         self.entries: dict[int, Entry] = {}
         """By id."""
-        self._by_name: dict[int, Entry] = {}
+        self.by_name: dict[int, Entry] = {}
         self._exports: dict[int, int] = {}
         self._labels: dict[str, int] = {}
         self.held: dict[int, list[int]] = {}
@@ -100,46 +103,41 @@ class Store:
 
     def value(self, name: int) -> Value:
         """The value under a name; raises ObjectGone."""
-        entry = self._by_name.get(name)
+        entry = self.by_name.get(name)
         if entry is None or entry.value is _GONE:
             raise ObjectGone(f"object {id_of(name)} is gone", hint="its last owner released, fetched or removed it")
         return entry.value  # type: ignore[no-any-return]
 
     def data(self, name: int) -> np.ndarray[Any, Any] | None:
         """The array under a name, None when there is anything else or nothing."""
-        entry = self._by_name.get(name)
+        entry = self.by_name.get(name)
         value = None if entry is None else entry.value
         return value if type(value) is np.ndarray else None
 
     def create(self, name: int, value: np.ndarray[Any, Any], order: Order) -> None:
         """``put`` for an array under a name that was drawn for it: nothing can be there, and it is exported once."""
-        id = id_of(name)
+        id = name & ID_MASK
         if id in self.entries:  # somebody draws no names of its own: treat it as what it is
             self.put(name, value, 1, order)
             return
-        entry = Entry(order)
-        entry.value = value
-        entry.names.append(name)
-        self.entries[id] = self._by_name[name] = entry
+        self.entries[id] = self.by_name[name] = Entry(order, value, (name,))
         self._exports[name] = 1
 
     def create_pointer(self, name: int, target: int, order: Order) -> None:
         """``create`` for a pointer to an object that is being made: this is the one reference to it, and it is held."""
-        if id_of(name) in self.entries or target in self.held:
+        id = name & ID_MASK
+        if id in self.entries or target in self.held:
             self.put(name, Pointer(target), 1, order)
             self.receive(target)
             return
-        entry = Entry(order)
-        entry.value = Pointer(target)
-        entry.names.append(name)
-        self.entries[id_of(name)] = self._by_name[name] = entry
+        self.entries[id] = self.by_name[name] = Entry(order, Pointer(target), (name,))
         self._exports[name] = 1
         self.held[target] = [1, 1]
 
     def entry(self, name: int) -> Entry:
         """The entry under a name; raises ObjectGone."""
         self.value(name)
-        return self._by_name[name]
+        return self.by_name[name]
 
     def put(self, name: int, value: Value, exports: int, order: Order, keep: int = KEEP_NOT) -> Entry:
         """Store under a new name, or replace the value under one that lives."""
@@ -147,11 +145,11 @@ class Store:
         entry = self.entries.get(id)
         if entry is None:
             entry = self.entries[id] = Entry(order)
-        if name not in self._by_name:
+        if name not in self.by_name:
             # Whether an older name of this id is still here is a matter of timing: a new name takes a place of its own.
             entry.order = order
-            self._by_name[name] = entry
-            entry.names.append(name)
+            self.by_name[name] = entry
+            entry.names += (name,)
         self._exports[name] = self._exports.get(name, 0) + exports
         entry.keep = max(entry.keep, keep)
         self.replace(entry, value)
@@ -169,13 +167,13 @@ class Store:
 
     def label(self, name: int, text: str) -> None:
         """Give an object a name."""
-        self._by_name[name].label = text
+        self.by_name[name].label = text
         self._labels[text] = name
 
     def labelled(self, text: str) -> int | None:
         """The object that the worker calls so."""
         name = self._labels.get(text)
-        return name if name in self._by_name and self._by_name[name].value is not _GONE else None
+        return name if name in self.by_name and self.by_name[name].value is not _GONE else None
 
     def unlabel(self, entry: Entry) -> None:
         """Take an object's name away, if it has one."""
@@ -205,6 +203,18 @@ class Store:
         """Those of its names to which nobody was ever given a reference, or nobody has any left."""
         return [name for name in entry.names if not self._exports[name]]
 
+    def free_ones(self, names: Iterable[int]) -> None:
+        """``free`` for names that were exported once, as far as the broker knows."""
+        by_name, exports = self.by_name, self._exports
+        for name in names:
+            entry = by_name.get(name)
+            if entry is None or exports[name] != 1 or entry.keep != KEEP_NOT or entry.names != (name,):
+                self.free(name, 1)
+                continue
+            del by_name[name], exports[name], self.entries[name & ID_MASK]
+            if type(entry.value) is Pointer:
+                self.replace(entry, _GONE)  # type: ignore[arg-type]
+
     def free(self, name: int, exports: int) -> None:
         """Nobody holds a reference to this name, unless it was exported again since the broker said so.
 
@@ -213,17 +223,14 @@ class Store:
         counted = self._exports.get(name)
         if counted is None or counted > exports:
             return
-        entry = self._by_name.get(name)
+        entry = self.by_name.get(name)
         if entry is None:
             del self._exports[name]
             return
         if entry.keep != KEEP_NOT:
             self._exports[name] = 0
             return
-        del self._by_name[name], self._exports[name]
-        entry.names.remove(name)
-        if not entry.names:
-            self._delete(entry, id_of(name))
+        self._drop_name(entry, name)
 
     def remove(self, entry: Entry) -> None:
         """Take an object away on purpose; references that live find ObjectGone."""
@@ -231,14 +238,14 @@ class Store:
         self.unlabel(entry)
         entry.keep = KEEP_NOT
         for name in [n for n in entry.names if not self._exports[n]]:
-            del self._by_name[name], self._exports[name]
-            entry.names.remove(name)
-            if not entry.names:
-                self._delete(entry, id_of(name))
+            self._drop_name(entry, name)
 
-    def _delete(self, entry: Entry, id: int) -> None:
-        self.replace(entry, _GONE)  # type: ignore[arg-type]
-        del self.entries[id]
+    def _drop_name(self, entry: Entry, name: int) -> None:
+        del self.by_name[name], self._exports[name]
+        entry.names = tuple([n for n in entry.names if n != name])
+        if not entry.names:
+            self.replace(entry, _GONE)  # type: ignore[arg-type]
+            del self.entries[id_of(name)]
 
     # ------------------------------------------------------------ references held
 
@@ -280,11 +287,11 @@ class Store:
             assert entry.names, f"{id} has no name"
             for name in entry.names:
                 assert id_of(name) == id, f"{name} is not a name of {id}"
-                assert self._by_name[name] is entry, f"{name} is another object's name"
+                assert self.by_name[name] is entry, f"{name} is another object's name"
             if type(entry.value) is Pointer:
                 pointers[entry.value.target] = pointers.get(entry.value.target, 0) + 1
-        assert len(self._by_name) == sum(len(e.names) for e in self.entries.values())
-        assert self._by_name.keys() <= self._exports.keys(), "a name without its export count"
+        assert len(self.by_name) == sum(len(e.names) for e in self.entries.values())
+        assert self.by_name.keys() <= self._exports.keys(), "a name without its export count"
         assert not self._touched, "a turn has not ended"
         assert {t: h[0] for t, h in self.held.items()} == pointers, "held does not count the stored pointers"
         assert all(h[1] > 0 for h in self.held.values()), "a pointer for which no reference came"

@@ -453,7 +453,7 @@ def references_to_nothing_are_not_counted() -> Iterator[None]:
     real = Store.export
 
     def export(self: Any, name: int) -> None:
-        if name in self._by_name:
+        if name in self.by_name:
             real(self, name)
 
     # FREE forgives an owner that counts too little, since a lost worker can take references with it.
