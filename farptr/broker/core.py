@@ -46,7 +46,8 @@ MARK_LOW_ALL = 4096
 """A MARK for the whole session is answered when at most this many of its envelopes are under way."""
 UNIT_BYTES = 1 << 16
 """An envelope counts as one, and one more for each of these."""
-_COMMAND, _DONE, _SYNC = int(Kind.COMMAND), Flag.DONE, Flag.SYNC
+_COMMAND, _SYNC_KIND = int(Kind.COMMAND), int(Kind.SYNC)
+_DONE, _SYNC = Flag.DONE, Flag.SYNC
 _ROOTLESS = frozenset({int(Kind.BYE), int(Kind.ASK)})
 _MAY = {
     CLIENT: frozenset(map(int, (Kind.COMMAND, Kind.NOTE, Kind.SYNC, Kind.ASK, Kind.MARK, Kind.BYE, Kind.CANCEL))),
@@ -407,6 +408,10 @@ class BrokerCore:
         """Step what need not wait any more."""
         while (found := self.settling.next_ready()) is not None:
             number, item = found
+            header = item.header
+            if header.kind == _SYNC_KIND and not (header.creates or header.refs or header.releases):
+                self._sync(number, item, out)  # nothing is booked by it
+                continue
             self.catch_up()
             try:
                 self._step(number, item, out)

@@ -209,7 +209,7 @@ class Settling:
 
     def next_ready(self) -> tuple[int, Input] | None:
         """The next envelope that need not wait any more, and whose it is; those of waiting ALLs come first."""
-        for number in (*self.barrier, *self.waiting):
+        for number in (*self.barrier, *self.waiting) if self.barrier else tuple(self.waiting):
             session = self.sessions.get(number)
             if session and session.input and not self._must_wait(session, session.input[0].header):
                 item = session.input.popleft()

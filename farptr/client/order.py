@@ -41,6 +41,8 @@ class Outstanding:
 
     def clear(self) -> Outstanding:
         """A FENCE stands behind everything so far; what that was, for ``restore``."""
+        if not self.busy:
+            return NOTHING
         before = Outstanding()
         before._queries, self._queries = self._queries, {}
         before._unknown, self._unknown = self._unknown, False
@@ -94,6 +96,10 @@ class Outstanding:
 
     def __len__(self) -> int:
         return len(self._queries) + self._unknown
+
+
+NOTHING = Outstanding()
+"""Shared, and never changed."""
 
 
 def _shared(q: Path, p: Path) -> int:
