@@ -202,8 +202,10 @@ def _parse(data: bytes) -> tuple[Header, int]:
     if not 1 <= kind <= _LAST_KIND or pad or flags > 127 or hop > HOP_LIMIT:
         raise ProtocolError(f"a header with kind {kind}, flags {flags}, hop {hop}")
     if not (creates or refs or releases):
-        return _new(Header, (kind, flags & 15, hop, epoch, source, destination, root, buffers, sequence, received, value_bytes,
-                      body_bytes, (), (), ())), FIXED_BYTES  # fmt: skip
+        return _new(Header, (
+            kind, flags & 15, hop, epoch, source, destination, root, buffers, sequence, received, value_bytes,
+            body_bytes, (), (), (),
+        )), FIXED_BYTES  # fmt: skip
     a = creates if flags & _ONES_CREATED else 3 * creates
     b = a + (refs if flags & _ONES_REFERRED else 3 * refs)
     count = b + (releases if flags & _ONES_RELEASED else 3 * releases)
