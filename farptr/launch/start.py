@@ -122,8 +122,9 @@ class Running:
 
         Does nothing either for a detached run (``stop`` is for that), and in a forked child.
         """
-        if self._end is not None and self._end.detach() is not None:
+        if self._end is not None and self._end.alive:
             self._supervised.end(timeout_s)
+            self._end.detach()  # not before: one that was interrupted can be called again
 
     @property
     def exit_code(self) -> int | None:

@@ -10,7 +10,7 @@ import sys
 import time
 
 import farptr as fp
-from farptr.notebook import interrupts
+from farptr.client import interrupts
 
 LATEST_S = 0.004
 PATIENCE_S = 60.0
@@ -31,7 +31,6 @@ def work(julie, toby, sim):
 
 def main(seed, wanted, handler):
     rng = random.Random(seed)
-    interrupts.start()
     hits = 0
     deadline_s = time.monotonic() + PATIENCE_S
     with fp.up("julie", "toby") as sim:

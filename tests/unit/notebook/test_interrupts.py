@@ -1,40 +1,15 @@
-"""Which moments are left out when a cell is interrupted, and when the guard stands."""
+"""When the handler of interrupts stands in a notebook."""
 
 from __future__ import annotations
 
 import signal
 import sys
-import threading
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from farptr.client.interrupts import handle
 from farptr.notebook import interrupts
-
-
-def test_the_callers_own_code_is_not_delicate():
-    assert not interrupts.is_delicate(sys._getframe())
-    assert not interrupts.is_delicate(None)
-
-
-def test_another_threads_wait_can_be_left():
-    held = threading.Condition()
-    thread_frame = []
-
-    def wait():
-        with held:
-            held.wait(5)
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    while not thread_frame:
-        frame = sys._current_frames().get(thread.ident)
-        if frame is not None and frame.f_code is threading.Condition.wait.__code__ and "gotit" in frame.f_locals:
-            thread_frame.append(frame)
-    assert not interrupts.is_delicate(thread_frame[0])
-    with held:
-        held.notify_all()
-    thread.join()
 
 
 @pytest.fixture
@@ -56,7 +31,7 @@ def test_the_guard_stands_while_a_cell_runs_and_only_in_place_of_pythons_handler
     shell.events.trigger("post_run_cell", None)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     shell.events.trigger("pre_run_cell", None)
-    assert signal.getsignal(signal.SIGINT) is interrupts.handle
+    assert signal.getsignal(signal.SIGINT) is handle
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     shell.events.trigger("pre_run_cell", None)
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
