@@ -29,7 +29,7 @@ class Leak(NamedTuple):
     """``stored``: an object in a store; ``counted for julie``: a reference of a holder that has none."""
 
 
-class _Marks:
+class Marks:
     """One look at the whole run, taken when everything issued is done."""
 
     def __init__(self, run: Run) -> None:
@@ -38,33 +38,35 @@ class _Marks:
         self.rows: list[tuple[int, int, int]] = run._session.ask_broker("rows", settled=True)
         self.stored: dict[At, At | None] = {}
         """Every stored object; where it leads, if it is a pointer."""
-        self.kept: set[At] = set()
+        self.kept: dict[At, str] = {}
+        """What stays without references, and why."""
         for worker in run:
             for id, target in worker._list("edges").value:
-                self.stored[worker.number, id] = None if target is None else _at(target)
-            self.kept |= {(worker.number, id) for id, _ in worker._list("kept").value}
-        self.mine = {_at(p._node.name) for p in _handles(run)}
+                self.stored[worker.number, id] = None if target is None else at_of(target)
+            self.kept |= {(worker.number, id): why for id, why in worker._list("kept").value}
+        self.mine = {at_of(p._node.name) for p in _handles(run)}
 
     def reached(self) -> set[At]:
         """Everything that can be reached from a root."""
         me, workers = self.run._session.core.number, {w.number for w in self.run}
-        others = {_at(name) for name, holder, _ in self.rows if holder != me and holder not in workers}
+        others = {at_of(name) for name, holder, _ in self.rows if holder != me and holder not in workers}
         found: set[At] = set()
-        new = self.mine | others | self.kept
+        new = self.mine | others | self.kept.keys()
         while new:
             found |= new
             new = {to for at in new if (to := self.stored.get(at)) is not None} - found
         return found
 
     def leaks(self) -> Iterator[Leak]:
+        """What nobody can reach."""
         reached = self.reached()
         for at in sorted(self.stored.keys() - reached):
             yield Leak(self._called(at), "stored")
         held = {(at[0], to) for at, to in self.stored.items() if to is not None}
         held |= {(self.run._session.core.number, at) for at in self.mine}
         for name, holder, _ in sorted(self.rows):
-            if (holder, _at(name)) not in held and holder in self._seen():
-                yield Leak(self._called(_at(name)), f"counted for {self.names.get(holder, '?')}")
+            if (holder, at_of(name)) not in held and holder in self._seen():
+                yield Leak(self._called(at_of(name)), f"counted for {self.names.get(holder, '?')}")
 
     def _seen(self) -> set[int]:
         """The parties into which this client can look."""
@@ -80,10 +82,11 @@ def leaks(run: Run) -> list[Leak]:
     Fetches ids, no values. Exact only while no other client works.
     """
     gc.collect()  # handles in cycles are not live
-    return list(_Marks(run).leaks())
+    return list(Marks(run).leaks())
 
 
-def _at(name: int) -> At:
+def at_of(name: int) -> At:
+    """Where the object of a name is."""
     return worker_of(name), id_of(name)
 
 

@@ -31,3 +31,11 @@ def row_of(id: int, entry: Entry, out: Outbox) -> tuple[Any, ...]:
     if value.size <= WHOLE_ELEMENTS:
         return (id, ARRAY, out.array(value, None))
     return (id, TEXT, np.array2string(value, separator=", "), value.shape, value.dtype.str)
+
+
+def measures_of(id: int, entry: Entry) -> tuple[int, str, tuple[int, ...] | None, str | None]:
+    """(id, tag, shape, dtype) without anything of its value; shape and dtype are None for what is no array."""
+    value = entry.value
+    if type(value) is Pointer or type(value) is Failure:
+        return (id, POINTER if type(value) is Pointer else ERROR, None, None)
+    return (id, OWN if entry.keep == KEEP_OWN else ARRAY, value.shape, value.dtype.str)
