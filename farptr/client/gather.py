@@ -67,6 +67,8 @@ def gather(
             for key in keys:
                 session.core.give_up(key)
         raise
+    finally:
+        del failures  # an error whose traceback leads to itself would keep the callers' frames, and what they own
     return found
 
 

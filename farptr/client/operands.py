@@ -11,6 +11,9 @@ from farptr.protocol import values
 from farptr.protocol.body import MAX_BODY_BYTES
 from farptr.protocol.errors import MessageTooLarge, NotCollocated
 
+_NAME_BYTES = 16
+"""What the name of a result takes at most."""
+
 Wired = tuple[tuple[Any, ...], dict[str, Any] | None, list[Any]]
 """(arguments, keyword arguments or None, buffers)."""
 
@@ -42,12 +45,14 @@ def wired(args: Sequence[Any], kwargs: Mapping[str, Any], node_of: Callable[[Any
     return wire_args, wire_kwargs, buffers
 
 
-def weight(operation: str, wires: Iterable[Any]) -> int:
+def weight(operation: str, wires: Iterable[Any], results: int) -> int:
     """What a command adds to a body; raises MessageTooLarge for one that no body can hold."""
-    total = sum([values.weight(wire) for wire in wires])
+    total = sum([values.weight(wire) for wire in wires]) + _NAME_BYTES * results
     if total > MAX_BODY_BYTES // 2:
         raise MessageTooLarge(
             f"the arguments of {operation} take about {total} bytes, over the limit of {MAX_BODY_BYTES // 2}",
             hint="pass long lists as arrays: np.asarray(x)",
+            size=total,
+            limit=MAX_BODY_BYTES // 2,
         )
     return total

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from farptr.client.graph import Node, Path
+from farptr.launch.leaving import WHY as REMOVED
 from farptr.protocol.errors import Overloaded, StalePointer, WorkerLost, WorkerUnresponsive
 from farptr.protocol.ids import id_of
 
@@ -101,7 +102,8 @@ class Parties:
         undone = self.undone.pop(worker, 0)
         self._told.add(worker)
         text = f"worker {name}{where} is gone: {ending.why}" + ("; commands were under way to it" if undone else "")
-        cls, hint = WorkerLost, f"what it held is lost with it; sim.restart({name!r}) starts it again, empty"
+        anew = "add({!r}) adds one of that name" if ending.why == REMOVED else "restart({!r}) starts it again"
+        cls, hint = WorkerLost, f"what it held is lost with it; sim.{anew.format(name)}, empty"
         if name in self._live:
             cls, hint = StalePointer, f"{name} was started again: send the data to sim[{name!r}] anew"
         return cls(text, hint=hint, worker=name, epoch=worker, returncode=ending.returncode, hop=hop, outcome=outcome)

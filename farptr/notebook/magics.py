@@ -58,6 +58,18 @@ def parsed(line: str, cell: str | None) -> tuple[list[str], str]:
 def run(workers: list[Worker], source: str) -> None:
     """Run the source on the workers and print what they say; then raise what failed."""
     __tracebackhide__ = True
+    errors = _printed(workers, source)
+    try:
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise SeveralFailed(f"the cell failed on {len(errors)} workers", errors)
+    finally:
+        del errors  # an error whose traceback leads to itself would keep the callers' frames, and what they own
+
+
+def _printed(workers: list[Worker], source: str) -> list[FarptrError]:
+    """What failed, once everybody has said what there is to say."""
     width = max(len(worker.name) for worker in workers)
     errors: list[FarptrError] = []
     for said in run_cell(workers, source):
@@ -65,10 +77,7 @@ def run(workers: list[Worker], source: str) -> None:
         sys.stdout.flush()
         if said.error is not None:
             errors.append(said.error)
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise SeveralFailed(f"the cell failed on {len(errors)} workers", errors)
+    return errors
 
 
 def _lines(said: Said) -> Iterator[str]:

@@ -338,9 +338,16 @@ class Interrupted(FarptrError, InterruptedError):
 
 
 class MessageTooLarge(FarptrError, ValueError):
-    """One value is over the limit for one message; it was refused here, and nothing was sent."""
+    """Something is over the limit for one message; it was refused by who would have sent it.
+
+    ``size`` and ``limit`` are in bytes, 0 where they are not known here (a worker's answer: the message says them).
+    """
 
     code = 1404
+
+    def __init__(self, message: str = "", *, hint: str = "", size: int = 0, limit: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.size, self.limit = size, limit
 
 
 class HopLimit(FarptrError, RecursionError):

@@ -11,6 +11,8 @@ from farptr.protocol.errors import FarptrError, Report
 from farptr.protocol.ids import id_of
 
 MAX_TRACE_CHARACTERS = 4000
+MAX_MESSAGE_CHARACTERS = 8000
+"""Longer ones (an error that quotes its argument) are cut: the failures of a whole batch must fit one answer."""
 
 
 class Stopped(BaseException):
@@ -24,7 +26,10 @@ def report_of(command: tuple[Any, ...], error: BaseException, worker: int, hop: 
     ours = isinstance(error, FarptrError)
     trace = "" if ours else "".join(traceback.format_exception(error))[-MAX_TRACE_CHARACTERS:]
     number = command[0] if type(command[0]) is int else 0
+    operation = operation[:MAX_MESSAGE_CHARACTERS]
     text, hint = (error.message, error.hint) if isinstance(error, FarptrError) else (str(error), "")
+    if len(text) > MAX_MESSAGE_CHARACTERS:
+        text = f"{text[:MAX_MESSAGE_CHARACTERS]} … ({len(text)} characters)"
     return Report(type(error).__name__, text, operation, number, worker, hop, _about(command), trace, hint, client)
 
 

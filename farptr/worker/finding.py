@@ -11,12 +11,18 @@ from __future__ import annotations
 from typing import Any
 
 from farptr.protocol.commands import FOUND, KEEP_NAMED, KEEP_NOT, KEEP_OWN, PLAIN
-from farptr.protocol.errors import BadName, UnknownData
+from farptr.protocol.errors import BadName, MessageTooLarge, UnknownData
+from farptr.protocol.header import MAX_TRIPLES
 from farptr.protocol.ids import id_of
 from farptr.protocol.names import did_you_mean
+from farptr.protocol.texts import check_about
+from farptr.worker.outbox import MANY_CREATES
 from farptr.worker.places import Places
 from farptr.worker.store import Entry, Failure, Pointer
 from farptr.worker.turn import Command, Turn
+
+MOST_FOUND = MAX_TRIPLES - MANY_CREATES
+"""Pointers in one answer: its header has to hold their references, behind those of answers before it."""
 
 Row = tuple[int, bool, tuple[str, ...], str, tuple[int, ...] | None]
 """(name, whether it is a pointer, tags, description, shape)."""
@@ -35,7 +41,9 @@ class Finding:
         entry = self.store.entry(name)
         old, words = entry.about or ((), "")
         every = tuple(dict.fromkeys((*old, *map(str, tags))))
-        entry.about = (every, words if description is None else str(description))
+        words = words if description is None else str(description)
+        check_about(every, words)
+        entry.about = (every, words)
 
     def publish(self, command: Command) -> None:
         """Give an object a name, under which any client finds it."""
@@ -75,11 +83,15 @@ class Finding:
         """Hand out pointers to what every term fits, in program order: by id, name, tag or part of the description."""
         number, _, terms = command
         found = [
-            self._found(entry.names[-1], entry)
+            entry
             for id, entry in self.store.listing()
             if type(entry.value) is not Failure and all(_fits(id, entry, str(term)) for term in terms)
         ]
-        self._out.reply((number, FOUND, tuple(found)))
+        if len(found) > MOST_FOUND:
+            raise MessageTooLarge(
+                f"{len(found)} objects fit, and an answer has room for {MOST_FOUND}", hint="search with more terms"
+            )
+        self._out.reply((number, FOUND, tuple([self._found(entry.names[-1], entry) for entry in found])))
 
     def _called(self, text: str) -> int:
         name = self.store.labelled(text)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from farptr.protocol import values
+from farptr.protocol.body import MAX_DEPTH
 from farptr.protocol.errors import MessageTooLarge, ProtocolError, UnsupportedValue
 
 dtypes = (
@@ -194,3 +195,13 @@ def test_nesting_has_a_limit():
 def test_malformed_arguments(wire):
     with pytest.raises((ProtocolError, UnsupportedValue)):
         values.decode_argument(wire, lambda n: n, [])
+
+
+@pytest.mark.parametrize("make", [lambda inner: [inner], lambda inner: (inner,), lambda inner: slice(inner, None)])
+def test_what_is_nested_as_deep_as_is_legal_is_read_and_no_deeper_is_sent(make):
+    whole = 7
+    for _ in range(MAX_DEPTH):
+        whole = make(whole)
+    assert values.decode_argument(encode(whole), None, []) == whole
+    with pytest.raises(UnsupportedValue, match=f"nested more than {MAX_DEPTH}"):
+        encode(make(whole))
