@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from farptr.client.graph import Node, Path
+from farptr.client.graph import Chain, Node, Path
 from farptr.client.order import Outstanding
 
 
@@ -29,9 +29,10 @@ class Waiting(NamedTuple):
 
     path: Path | None
     """The workers that it visits; empty for a question to the broker, None when they are not known."""
-    node: Node | None
     fence: Fence | None = None
     """What stands at the broker for it, until everything before it is done."""
+    chain: Chain = ()
+    """For a value: the node asked and what was believed behind it when it was asked; as far as the value is meant."""
 
 
 class Answer(NamedTuple):
@@ -43,6 +44,8 @@ class Answer(NamedTuple):
     """For plain values that hold arrays (listings)."""
     about: Any = None
     """Tags and description that came with a value."""
+    far: Node | None = None
+    """Where the value was, when it was asked for through a chain."""
 
 
 class Lost(NamedTuple):
@@ -61,9 +64,9 @@ class Answers:
         """For whoever asked to take."""
         self._waiting: dict[int, Waiting] = {}
 
-    def expect(self, key: int, path: Path | None, node: Node | None = None, fence: Fence | None = None) -> int:
+    def expect(self, key: int, path: Path | None, fence: Fence | None = None, chain: Chain = ()) -> int:
         """Somebody will wait for this; the key."""
-        self._waiting[key] = Waiting(path, node, fence)
+        self._waiting[key] = Waiting(path, fence, chain)
         return key
 
     def needs(self, key: int, workers: Iterable[int]) -> int:
@@ -88,6 +91,10 @@ class Answers:
         for key, waiting in list(self._waiting.items()):
             if waiting.path is None or worker in waiting.path:
                 self.give(key, Lost(worker, waiting.path.index(worker) if waiting.path else 0))
+
+    def asked(self, after: int, upto: int) -> list[int]:
+        """The commands of that range whose answer somebody waits for, or could take."""
+        return [key for key in (*self._waiting, *self.come) if after < key <= upto]
 
     def newest(self) -> int:
         """The newest command whose answer somebody waits for; 0 for none."""

@@ -21,6 +21,10 @@ from farptr.protocol.ids import worker_of
 Path = tuple[int, ...]
 
 
+Chain = tuple["Node | None", ...]
+"""Nodes, each what the one before leads to."""
+
+
 class Place:
     """An id at a worker that may be stored under more than once: the generations of it that anything here refers to."""
 
@@ -156,6 +160,23 @@ def result_of(operands: Sequence[Node]) -> Node | None:
     for worker in reversed(workers):
         end = Node(0, worker, end)
     return end
+
+
+def chain_of(node: Node) -> Chain:
+    """The nodes from this one to the data, or to UNKNOWN."""
+    chain = [node]
+    while chain[-1].target is not None:
+        chain.append(chain[-1].target)
+    return tuple(chain)
+
+
+def on_chain(chain: Chain, name: int) -> Node | None:
+    """The node of that name on a chain, or the anonymous one at its end that must be it; None when there is neither."""
+    found = next((node for node in chain if node is not None and node.name == name), None)
+    end = chain[-1]
+    if found is None and end is not None and not end.name and end.worker == worker_of(name):
+        return end
+    return found
 
 
 def leads_through(node: Node, name: int, worker: int) -> bool:

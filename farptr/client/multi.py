@@ -143,28 +143,29 @@ class MultiPointer(DataFace, numpy_face.NumpyFace):
             hint="[float(p) for p in mp.pointers], or float(mp.get_copy(sum_results=True))",
         )
 
-    def get(self, *, sum_results: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
+    def get(self, *, all: bool = False, sum_results: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
         """``get`` of each: a list in the order of the pointers, or (``sum_results=True``) the sum of the values.
 
         Every worker is asked before the first answer is awaited. When one of them fails, that is raised, nothing has
         left its worker and every handle stays usable; so when the values cannot be added. The sum is Python's
         ``sum()``, made in this process. See ``Pointer.get`` for the rest.
         """
-        result = self.get_copy(sum_results=sum_results, timeout=timeout)
+        result = self.get_copy(all=all, sum_results=sum_results, timeout=timeout)
         with self._session.command():
             for pointer in self._pointers:
                 pointer._give_up("it was fetched with get()")
         return result
 
-    def get_copy(self, *, sum_results: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
+    def get_copy(self, *, all: bool = False, sum_results: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
         """As ``get``, but the objects stay and the handles stay usable."""
-        chain = next((p for p in self._pointers if p._node.target is not None), None) if sum_results else None
+        plain = sum_results and not all
+        chain = next((p for p in self._pointers if p._node.target is not None), None) if plain else None
         if chain is not None:
             raise UsageError(
                 f"{chain._text()} leads to a pointer, not to data: there is nothing to add",
-                hint="remote_get() brings the data one hop nearer; get() unwraps",
+                hint="get(all=True, sum_results=True) unwraps every hop",
             )
-        found = gather(self._pointers, lambda core, node: core.get(node), Pointer._fetched, timeout)
+        found = gather(self._pointers, lambda core, node: core.get(node, all), Pointer._fetched, timeout)
         return sum(found) if sum_results else found
 
     # ------------------------------------------------------------ places and handles

@@ -11,7 +11,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 
-from farptr.client.graph import UNKNOWN, Node, Place, leads_through, named
+from farptr.client.graph import UNKNOWN, Chain, Node, Place, leads_through, named, on_chain
 from farptr.protocol.ids import IdBlock, id_of, make_name, worker_of
 
 At = tuple[int, int]
@@ -61,19 +61,31 @@ class Places:
         node.lead_to(target)
         return node
 
-    def arrived(self, name: int, source: Node) -> Node:
-        """The node for a pointer that was fetched from ``source``."""
-        node = source.target
+    def arrived(self, name: int, source: Node, node: Node | None) -> Node:
+        """The node for a pointer that was fetched from ``source``, which was believed to lead to ``node`` then."""
         if node is not None and node is not UNKNOWN and node.name in (0, name):
             node.name = name
             return node
-        if node is None:  # it was data: somebody else has turned it into a pointer
+        if node is None and source.target is None:  # it was data: somebody else has turned it into a pointer
             source.lead_to(UNKNOWN)
         known = self.nodes((worker_of(name), id_of(name)))
         node = next((n for n in known if n.name == name), None)
         if node is None:
             node = named(name, UNKNOWN)
             node.foreign = True
+        self.note(node)
+        return node
+
+    def reached(self, name: int, chain: Chain) -> Node:
+        """The node for data that was fetched through what was believed to be this chain."""
+        node = on_chain(chain, name)
+        if node is None:
+            known = self.nodes((worker_of(name), id_of(name)))
+            node = next((n for n in known if n.name == name), None)
+        if node is None:
+            node = named(name)
+            node.foreign = True
+        node.name = name
         self.note(node)
         return node
 

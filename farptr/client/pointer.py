@@ -23,6 +23,7 @@ from farptr.protocol.names import ME
 
 if TYPE_CHECKING:
     from farptr.client.answers import Answer
+    from farptr.client.futures import Future
     from farptr.client.multi import MultiPointer
     from farptr.client.session import Session
     from farptr.client.workers import Me, Worker
@@ -152,42 +153,56 @@ class Pointer(DataFace, NumpyFace):
         """
         return tensors.place_at(self, (worker, *others), garbage_collect_data=garbage_collect_data)
 
-    def get(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
+    def get(self, *, all: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
         """Unwrap one level: the data as a ``tensor``, or, of a pointer to a pointer, the pointer.
 
         The object leaves its worker, unless another handle owns it too; this handle is used up. What comes back is
         writable and ours.
 
         Args:
+            all: unwrap every level: the data at the end of the chain, in one answer from there. This handle is used
+                up, and what nothing else refers to goes, all along the chain; if it fails, nothing does.
             timeout: seconds without an answer and without progress; None waits for ever, the default is the run's.
 
         Raises:
             RemoteError: what made the object is an operation that failed; the original type is kept.
             ObjectGone, WorkerLost, DeadlineExceeded: see ``docs/errors.md``.
         """
-        value = self._fetch(timeout)
+        value = self._fetch(all, timeout)
         with self._session.command():
             self._give_up("it was fetched with get()")
         return value
 
-    def get_copy(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
+    def get_copy(self, *, all: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Any:
         """As ``get``, but the object stays and the handle stays usable."""
-        return self._fetch(timeout)
+        return self._fetch(all, timeout)
 
-    def _fetch(self, timeout: Any) -> Any:
+    def get_async(self, *, all: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Future:
+        """``get`` without waiting: a ``concurrent.futures.Future`` of it, which ``await`` takes too.
+
+        The question leaves at once. This handle is used up from here on; a failure or ``cancel()`` gives it back.
+        See ``get``; what that raises the future does, but for PointerSpent, and Overloaded after waiting for room.
+        """
+        from farptr.client.futures import fetch
+
+        return fetch(self, all=all, timeout=timeout)
+
+    def get_copy_async(self, *, all: bool = False, timeout: float | None = DEFAULT_TIMEOUT) -> Future:
+        """As ``get_async``, but the object stays and the handle stays usable: the value as it is at this line."""
+        from farptr.client.futures import fetch
+
+        return fetch(self, all=all, keep=True, timeout=timeout)
+
+    def _fetch(self, all: bool, timeout: Any) -> Any:
         session = self._session
         with session.command() as core:
             node = self.use()
-            key = core.get(node)
+            key = core.get(node, all)
         return self._fetched(node, session.answer(key, timeout, lambda: f"to get {self._text()}"))
 
     def _fetched(self, node: Node, answer: Answer) -> Any:
-        """What came for it: a pointer, or data."""
-        found, id = answer.value, 0 if node.foreign else id_of(node.name)  # a foreign id is its maker's to use again
-        if isinstance(found, Node):
-            found = make(self._session, found, id=id)
-        else:
-            found = tensors.arrived(found, self._session, id, answer.about)
+        """What came for it: a pointer, or data; raises what an earlier in-place command on it raised."""
+        found = arrived(self._session, node, answer)
         if node.fault:
             self._session.raise_fault(node)
         return found
@@ -336,6 +351,15 @@ def _lines_about(about: Known) -> str:
     shape = "" if about.shape is None else f"\n\tShape: {about.shape}"
     first, *_ = about.description.split("\n")
     return tags + shape + (f"\n\tDescription: {first}..." if about.description else "")
+
+
+def arrived(session: Session, node: Node, answer: Answer) -> Any:
+    """What came for a fetch of that node: a pointer, or data."""
+    found, at = answer.value, answer.far or node
+    id = 0 if at.foreign else id_of(at.name)  # a foreign id is its maker's to use again
+    if isinstance(found, Node):
+        return make(session, found, id=id)
+    return tensors.arrived(found, session, id, answer.about)
 
 
 def make(session: Session, node: Node, *, id: int = 0, owns: bool = True) -> Pointer:

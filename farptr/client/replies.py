@@ -11,7 +11,7 @@ from typing import Any
 
 from farptr.client.answers import Answer, Answers
 from farptr.client.batches import Batches
-from farptr.client.graph import Known, Node, Path
+from farptr.client.graph import Chain, Known, Node, Path
 from farptr.client.order import Outstanding
 from farptr.client.places import Places
 from farptr.client.reports import Reports
@@ -50,7 +50,7 @@ class Replies:
             self._batches.releases[name] = self._batches.releases.get(name, 0) + count
 
     def _reply(self, source: int, reply: Any, buffers: tuple[Any, ...], arrived: References) -> None:
-        number, status, payload, *about = reply
+        number, status, payload, *more = reply
         if status == REPORT:
             self._reports.add(Report(*payload))
             return
@@ -59,21 +59,25 @@ class Replies:
             return  # given up
         self._order.answered(_passed(waiting.path, source), number)
         if status == VALUE:
-            answer = self._value(payload, buffers, arrived, waiting.node)
-            self._answers.give(number, answer._replace(about=tuple(about[0])) if about else answer)
+            answer = self._value(payload, buffers, arrived, waiting.chain)
+            self._answers.give(number, self._with(answer, waiting.chain, *more) if more else answer)
         elif status == FOUND:
             self._answers.give(number, Answer(FOUND, [self._found(row, arrived) for row in payload]))
         else:
             self._answers.give(number, Answer(status, Report(*payload) if status == FAILED else payload, buffers))
 
-    def _value(self, wire: Any, buffers: tuple[Any, ...], arrived: References, node: Node | None) -> Answer:
+    def _value(self, wire: Any, buffers: tuple[Any, ...], arrived: References, chain: Chain) -> Answer:
         if wire[0] == values.POINTER:
-            if node is None:
+            if len(chain) != 2 or chain[0] is None:
                 raise ProtocolError("a worker answered with a pointer that nobody asked for")
-            return Answer(VALUE, _claimed(self._places.arrived(wire[1], node), wire[1], arrived))
+            return Answer(VALUE, _claimed(self._places.arrived(wire[1], chain[0], chain[1]), wire[1], arrived))
         if wire[0] == values.ERROR:
             return Answer(FAILED, Report(*wire[1]))
         return Answer(VALUE, values.decode_array(wire, buffers))
+
+    def _with(self, answer: Answer, chain: Chain, about: Any, name: int = 0) -> Answer:
+        """The answer with its tags and description, and with the place of what came from the end of a chain."""
+        return answer._replace(about=about and tuple(about), far=self._places.reached(name, chain) if name else None)
 
     def _found(self, row: Any, arrived: References) -> Node:
         """The node for what a worker found."""
