@@ -21,6 +21,7 @@ from farptr.broker.waker import Waker
 from farptr.protocol import body as bodies
 from farptr.protocol.errors import FarptrError, ProtocolError, RunError, SessionExpired, VersionMismatch
 from farptr.protocol.header import VERSION, Header, Kind, encode, read, version_of
+from farptr.transport.recycling import recycle
 
 log = logging.getLogger("farptr.broker")
 
@@ -28,6 +29,8 @@ log = logging.getLogger("farptr.broker")
 _SNDMORE, _RCVMORE = int(zmq.SNDMORE), int(zmq.RCVMORE)
 GC_THRESHOLD = 50_000
 """What lives here is tuples and dictionaries without cycles; looking for some every few envelopes is wasted."""
+UNREAD = 16
+"""Messages of one peer that wait to be looked at; the rest stays with the peer, so that a large array in parts does."""
 
 
 class _Stop(Exception):
@@ -53,6 +56,7 @@ def serve(
         cleanup: removes what a dead supervisor would have removed.
         ready: called once the address is bound, for a broker that has no supervisor to tell.
     """
+    recycle()
     broker = Broker(address, run=run, seed=seed, control=control)
     signal.signal(signal.SIGTERM, _stop)
     if control is None:  # under a supervisor a Ctrl-C is none of its business
@@ -88,7 +92,7 @@ class Broker:
         )
         self._context = zmq.Context()
         self._router: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
-        for option, value in ((zmq.LINGER, 0), (zmq.SNDHWM, 0), (zmq.RCVHWM, 0), (zmq.ROUTER_MANDATORY, 1)):
+        for option, value in ((zmq.LINGER, 0), (zmq.SNDHWM, 0), (zmq.RCVHWM, UNREAD), (zmq.ROUTER_MANDATORY, 1)):
             self._router.setsockopt(option, value)
         self._numbers: dict[bytes, int] = {}
         self._routes: dict[int, bytes] = {}

@@ -21,13 +21,15 @@ class Traffic:
     def __init__(self) -> None:
         self._cells: dict[tuple[int, int, str], list[int]] = {}
 
-    def count(self, source: int, destination: int, what: str, value_bytes: int, wire_bytes: int) -> None:
-        """Add one envelope."""
+    def count(
+        self, source: int, destination: int, what: str, value_bytes: int, wire_bytes: int, envelopes: int = 1
+    ) -> None:
+        """Add one envelope, or (0) a part that goes ahead of one."""
         cell = self._cells.get((source, destination, what))
         if cell is None:
-            self._cells[source, destination, what] = [1, value_bytes, wire_bytes]
+            self._cells[source, destination, what] = [envelopes, value_bytes, wire_bytes]
         else:
-            cell[0] += 1
+            cell[0] += envelopes
             cell[1] += value_bytes
             cell[2] += wire_bytes
 

@@ -34,6 +34,7 @@ _FLAGS = struct.Struct("<H")
 _FLAGS_OFFSET = 4
 _ONES_CREATED, _ONES_REFERRED, _ONES_RELEASED = 16, 32, 64
 """Bits of ``flags`` on the wire only: that list is one word for each name."""
+_SEEN = 511 & ~(_ONES_CREATED | _ONES_REFERRED | _ONES_RELEASED)
 
 
 class Kind(IntEnum):
@@ -55,6 +56,8 @@ class Kind(IntEnum):
     MARKED = 14
     BYE = 15
     CANCEL = 16
+    PART = 17
+    TAKEN = 18
 
 
 class Flag:
@@ -68,6 +71,10 @@ class Flag:
     """This is the last envelope of the sender's turn."""
     SYNC = 8
     """As if a SYNC (FENCE, ALL) with this envelope's sequence number stood right behind it."""
+    APART = 128
+    """The buffers lie apart; the first frame says where (``apart``)."""
+    OFFER = 256
+    """The last frame is no buffer: it offers the receiver a channel of shared memory."""
 
 
 References = tuple[int, ...]
@@ -114,7 +121,7 @@ class Header(NamedTuple):
 
 _new = tuple.__new__
 """Makes a Header of its fields; calling the class costs three times as much."""
-_LAST_KIND = int(Kind.CANCEL)
+_LAST_KIND = int(Kind.TAKEN)
 
 
 def references(counts: Iterable[tuple[int, int]]) -> References:
@@ -199,11 +206,11 @@ def _parse(data: bytes) -> tuple[Header, int]:
      received, value_bytes, creates, refs, releases, body_bytes) = _FIXED.unpack_from(data)  # fmt: skip
     if magic != MAGIC or version != VERSION:
         raise ProtocolError(f"not a header of protocol version {VERSION}: it begins {data[:3]!r}")
-    if not 1 <= kind <= _LAST_KIND or pad or flags > 127 or hop > HOP_LIMIT:
+    if not 1 <= kind <= _LAST_KIND or pad or flags > 511 or hop > HOP_LIMIT:
         raise ProtocolError(f"a header with kind {kind}, flags {flags}, hop {hop}")
     if not (creates or refs or releases):
         return _new(Header, (
-            kind, flags & 15, hop, epoch, source, destination, root, buffers, sequence, received, value_bytes,
+            kind, flags & _SEEN, hop, epoch, source, destination, root, buffers, sequence, received, value_bytes,
             body_bytes, (), (), (),
         )), FIXED_BYTES  # fmt: skip
     a = creates if flags & _ONES_CREATED else 3 * creates
@@ -214,7 +221,8 @@ def _parse(data: bytes) -> tuple[Header, int]:
         raise ProtocolError(f"a header of at most {min(size, MAX_HEADER_BYTES)} bytes that claims {count} words")
     lists = struct.unpack_from(f"<{count}Q", data, FIXED_BYTES)
     return _new(Header, (
-        kind, flags & 15, hop, epoch, source, destination, root, buffers, sequence, received, value_bytes, body_bytes,
+        kind, flags & _SEEN, hop, epoch, source, destination, root, buffers, sequence, received, value_bytes,
+        body_bytes,
         Ones(lists[:a]) if flags & _ONES_CREATED else lists[:a],
         Ones(lists[a:b]) if flags & _ONES_REFERRED else lists[a:b],
         Ones(lists[b:]) if flags & _ONES_RELEASED else lists[b:],

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from farptr.protocol.apart import Joined
 from farptr.protocol.body import MAX_DEPTH
 from farptr.protocol.errors import MessageTooLarge, ProtocolError, UnsupportedValue
 
@@ -23,6 +24,8 @@ INLINE_BYTES = 4096
 CHUNK_BYTES = 1 << 20
 """Larger arrays are cut into frames of this size, so that a broker's queue moves in small steps."""
 MAX_VALUE_BYTES = 4 << 30
+ALIGNED_BYTES = 16
+"""Where an array may begin without a copy: enough for every dtype."""
 MAX_DIMENSIONS = 64
 
 NUMBER_BYTES = 8
@@ -42,6 +45,7 @@ LITERAL, _SCALAR, _COMPLEX, _DTYPE, _SLICE, _TUPLE, _LIST, _ELLIPSIS = (
 )
 _ELLIPSIS_ARGUMENT = (_ELLIPSIS,)
 _PLAIN = (bool, int, float, str, bytes, type(None))
+_NESTING = (tuple, list, slice, range)
 
 
 def checked(value: Any) -> np.ndarray[Any, Any]:
@@ -65,7 +69,7 @@ def check_dtype(dtype: np.dtype[Any]) -> None:
         )
 
 
-def encode_array(array: np.ndarray[Any, Any], buffers: list[Any]) -> tuple[Any, ...]:
+def encode_array(array: np.ndarray[Any, Any], buffers: list[Any], inline_bytes: int = INLINE_BYTES) -> tuple[Any, ...]:
     """The wire form of a checked array; its bytes are copied here (small) or appended to ``buffers`` as views.
 
     A view in ``buffers`` shares the caller's memory: send it before control returns to the caller.
@@ -74,11 +78,13 @@ def encode_array(array: np.ndarray[Any, Any], buffers: list[Any]) -> tuple[Any, 
         raise MessageTooLarge(
             f"an array of {array.nbytes} bytes is over the limit of {MAX_VALUE_BYTES} for one message",
             hint="send it in parts",
+            size=array.nbytes,
+            limit=MAX_VALUE_BYTES,
         )
     order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
     flat = array.T if order == "F" else array
     head = (ARRAY, array.dtype.str, array.shape, order)
-    if array.nbytes <= INLINE_BYTES:
+    if array.nbytes <= inline_bytes:
         return (*head, flat.tobytes())
     # A byte view: datetimes have no buffer protocol of their own, and ascontiguousarray keeps the shape.
     data = np.ascontiguousarray(flat).reshape(-1).view(np.uint8).data
@@ -119,28 +125,44 @@ def _dtype_of(code: str) -> np.dtype[Any]:
     return dtype
 
 
-def decode_array(wire: tuple[Any, ...], buffers: Sequence[Any]) -> np.ndarray[Any, Any]:
-    """The array of a wire form; writable, its memory its own; raises ProtocolError for any fault, MemoryError."""
+def decode_array(wire: tuple[Any, ...], buffers: Sequence[Any], *, view: bool = False) -> np.ndarray[Any, Any]:
+    """The array of a wire form; raises ProtocolError for any fault, MemoryError.
+
+    Writable, its memory its own; with ``view`` it may be a view of memory that others write into once nobody refers to
+    it, and is read-only then.
+    """
     try:
         dtype, shape, order, data = _shape_of(wire)
         size = prod(shape) * dtype.itemsize
         if type(data) is bytes and order == "C" and len(data) == size and size:
             return np.frombuffer(data, dtype).reshape(shape).copy()
-        chunks = [data] if type(data) is bytes else _chunks(data, size, buffers)
-        if sum(memoryview(c).nbytes for c in chunks) != size:
-            raise ProtocolError(f"an array of {size} bytes came with another number of them")
-        store = np.empty(size, np.uint8)
-        at = 0
-        for chunk in chunks:
-            part = np.frombuffer(chunk, np.uint8)
-            store[at : at + part.size] = part
-            at += part.size
+        store = _stored(size, data, buffers, view=view)
         flat = store.view(dtype) if dtype.itemsize else np.empty(prod(shape), dtype)
         return flat.reshape(shape[::-1]).T if order == "F" else flat.reshape(shape)
     except ProtocolError:
         raise
     except (ValueError, TypeError, OverflowError, KeyError) as error:
         raise ProtocolError(f"a malformed array: {error}") from None
+
+
+def _stored(size: int, data: Any, buffers: Sequence[Any], *, view: bool) -> np.ndarray[Any, Any]:
+    chunks = [data] if type(data) is bytes else _chunks(data, size, buffers)
+    joined = buffers if type(data) is int and type(buffers) is Joined else None
+    if joined is not None:
+        chunks = [joined.whole(data, len(chunks))]
+    if sum(memoryview(c).nbytes for c in chunks) != size:
+        raise ProtocolError(f"an array of {size} bytes came with another number of them")
+    if joined is not None and (view or joined.mostly(size)):
+        store = np.frombuffer(chunks[0], np.uint8)
+        if store.ctypes.data % ALIGNED_BYTES == 0:
+            return store
+    store = np.empty(size, np.uint8)
+    at = 0
+    for chunk in chunks:
+        part = np.frombuffer(chunk, np.uint8)
+        store[at : at + part.size] = part
+        at += part.size
+    return store
 
 
 def _chunks(first: Any, size: int, buffers: Sequence[Any]) -> Sequence[Any]:
@@ -182,7 +204,7 @@ def encode_argument(value: Any, pointer: Callable[[Any], int | None], buffers: l
     kind = type(value)
     if kind in _PLAIN:
         return (LITERAL, value)
-    if depth > MAX_DEPTH:
+    if depth >= MAX_DEPTH and kind in _NESTING:  # what it holds would stand deeper than the receiver allows
         raise UnsupportedValue(f"arguments nested more than {MAX_DEPTH} deep")
     if kind is tuple or kind is list:
         parts = tuple(encode_argument(v, pointer, buffers, depth + 1) for v in value)
@@ -217,8 +239,10 @@ def _encode_other(value: Any, buffers: list[Any]) -> Any:
 _DTYPE_TYPES = (np.generic, bool, int, float, complex, str, bytes)
 
 
-def decode_argument(wire: Any, lookup: Callable[[int], Any], buffers: Sequence[Any], depth: int = 0) -> Any:
-    """The inverse of ``encode_argument``: names become what ``lookup`` gives for them."""
+def decode_argument(
+    wire: Any, lookup: Callable[[int], Any], buffers: Sequence[Any], depth: int = 0, *, view: bool = False
+) -> Any:
+    """The inverse of ``encode_argument``: names become what ``lookup`` gives for them; ``view`` as ``decode_array``."""
     if type(wire) is int:
         return lookup(wire)
     if type(wire) is not tuple or not wire or depth > MAX_DEPTH:
@@ -229,10 +253,10 @@ def decode_argument(wire: Any, lookup: Callable[[int], Any], buffers: Sequence[A
             return wire[1]
         if tag in (_TUPLE, _LIST, _SLICE):
             parts = wire[1:] if tag == _SLICE else wire[1]
-            values = [decode_argument(w, lookup, buffers, depth + 1) for w in parts]
+            values = [decode_argument(w, lookup, buffers, depth + 1, view=view) for w in parts]
             return slice(*values) if tag == _SLICE else tuple(values) if tag == _TUPLE else values
         if tag == ARRAY:
-            return decode_array(wire, buffers)
+            return decode_array(wire, buffers, view=view)
         return _decode_other(tag, wire)
     except (ValueError, TypeError, IndexError) as error:
         raise ProtocolError(f"a malformed argument: {error}") from None

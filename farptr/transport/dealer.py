@@ -9,7 +9,9 @@ import contextlib
 import os
 import select
 import socket
+import time
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import zmq
@@ -17,26 +19,53 @@ import zmq
 import farptr
 from farptr.protocol import body as bodies
 from farptr.protocol.commands import Envelope
-from farptr.protocol.errors import BrokerLost, NoRun, RuntimeDirectory, SessionExpired, VersionMismatch, refusal
+from farptr.protocol.errors import (
+    BrokerLost,
+    FarptrError,
+    NoRun,
+    SessionExpired,
+    VersionMismatch,
+    refusal,
+)
 from farptr.protocol.header import VERSION, Header, Kind, encode, read, version_of
+from farptr.transport.address import check_address
+from farptr.transport.bulk import Bulk
+from farptr.transport.ends import LAST_WORDS_LINGER_MS, bye, close, end
+from farptr.transport.pool import bound_bytes
 
 # Plain integers: the enumerations' operators cost a microsecond each.
 _POLLIN, _NOBLOCK, _REFUSED = int(zmq.POLLIN), int(zmq.NOBLOCK), int(Kind.REFUSED)
+_ROSTER, _TAKEN = int(Kind.ROSTER), int(Kind.TAKEN)
+_PART = int(Kind.PART)
+"""From here on: what is for ``bulk`` alone."""
+_HEEDED = frozenset({_ROSTER, _TAKEN})
 HELLO_TIMEOUT_S = 10.0
+HELLO_AGAIN_S = 0.5
+"""A client that resumes its session says its hello again when nothing has come by then."""
 LOOK_MS = 1000
+REST_LOOKS = 10
+"""A process that has had nothing to do for so long gives the memory of its pool back."""
 SEND_MS = 1000
 BROKERS_END_MS = 100
 """A process that ends lets its connections go first: its end is known by then."""
-LAST_WORDS_LINGER_MS = 200
-IPC_PATH_LIMIT = 107
-"""Bytes of a Unix socket's path (sockaddr_un, less the final NUL)."""
 
 
 class Dealer:
-    """One connection. ``welcome`` is what the broker said to the hello."""
+    """One connection. ``welcome`` is what the broker said to the hello.
 
-    def __init__(self, address: str, hello: dict[str, Any], *, timeout_s: float = HELLO_TIMEOUT_S) -> None:
+    ``pool_bytes`` bounds the memory that it shares with other parties; None for what the environment says.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        hello: dict[str, Any],
+        *,
+        timeout_s: float = HELLO_TIMEOUT_S,
+        pool_bytes: int | None = None,
+    ) -> None:
         self.address = check_address(address)
+        self.bulk = Bulk(bound_bytes() if pool_bytes is None else pool_bytes)
         self._context = zmq.Context()
         self._sockets: list[zmq.Socket[bytes]] = []
         """What has to be closed: the connection, and what tells that it was cut."""
@@ -58,7 +87,7 @@ class Dealer:
         self._last_words: list[bytes] = []
         self._fds = [self._woken, self._wake]
         mine = (self._context, self._sockets, self._fds, self._last_words)
-        self._end = weakref.finalize(self, _end, os.getpid(), *mine)
+        self._end = weakref.finalize(self, end, os.getpid(), *mine)
         self._end.atexit = False
         try:
             self._connect()
@@ -67,6 +96,10 @@ class Dealer:
             self._poll.register(self._woken, select.POLLIN)
             self._watch_connection()
             self._watch_broker()
+        except KeyboardInterrupt:
+            self._unsay_hello()
+            self._end()
+            raise
         except BaseException:
             self.close()
             raise
@@ -102,17 +135,27 @@ class Dealer:
         for descriptor in (self._descriptor, self._monitor.fileno() if not self._monitor.closed else -1):
             with contextlib.suppress(KeyError):
                 self._poll.unregister(descriptor)
-        self._drop_sockets()
-        self._connect()
-        welcome = self._say_hello({"role": "client", "resume": number, "received": self.received}, HELLO_TIMEOUT_S)
+        welcome = self._resume({"role": "client", "resume": number, "received": self.received})
         self._watch_connection()
         self._signalled, self.cut = True, False
         return int(welcome["newest"])
 
+    def _resume(self, hello: dict[str, Any]) -> dict[str, Any]:
+        """Say it on new connections: one that is cut right away takes the hello, or its answer, with it."""
+        deadline_s = time.monotonic() + HELLO_TIMEOUT_S
+        while True:
+            self._drop_sockets()
+            self._connect()
+            try:
+                return self._say_hello(hello, HELLO_AGAIN_S)
+            except NoRun:
+                if time.monotonic() >= deadline_s:
+                    raise
+
     def _drop_sockets(self) -> None:
         sockets = self._sockets[:]
         self._sockets.clear()
-        _close(sockets)
+        close(sockets)
 
     def _say_hello(self, hello: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         body = bodies.dumps({"version": farptr.__version__, "pid": os.getpid(), "host": socket.gethostname(), **hello})
@@ -123,6 +166,15 @@ class Dealer:
                 f"nothing answers at {self.address} (waited {timeout_s:g} s)",
                 hint="`farptr ps` lists the runs; `farptr up julie toby` starts one",
             )
+        return self._read_welcome()
+
+    def _unsay_hello(self) -> None:
+        """Nobody waits for the welcome any more; a broker that has taken us in is told goodbye."""
+        with contextlib.suppress(zmq.ZMQError, FarptrError):
+            if self._sockets and not self._last_words and self._answered(LAST_WORDS_LINGER_MS / 1000):
+                self._last_words.append(encode(bye(self._read_welcome())))
+
+    def _read_welcome(self) -> dict[str, Any]:
         raw = self._socket.recv_multipart()[0]
         version = version_of(raw)
         if version != VERSION:
@@ -162,39 +214,57 @@ class Dealer:
     # ------------------------------------------------------------ envelopes
 
     def own(self, envelope: Envelope) -> Envelope:
-        """The same with copies of its buffers, which sending does not copy once more."""
-        return envelope._replace(buffers=tuple([zmq.Frame(buffer, copy=True) for buffer in envelope.buffers]))
+        """The same to be sent next, again perhaps, with buffers that nobody changes from then on."""
+        return self.bulk.own(envelope)
 
     def send(self, envelope: Envelope) -> None:
         """Queue one envelope; buffers are copied before this returns, but for those of ``own``."""
-        if self.cut:
-            return
         header, body, buffers = envelope
-        send = self._socket.send
         try:
-            if not buffers:
-                send(encode(header) + body)
-                return
-            send(encode(header) + body, zmq.SNDMORE)
-            for buffer in buffers[:-1]:
-                send(buffer, zmq.SNDMORE, copy=not isinstance(buffer, zmq.Frame))
-            send(buffers[-1], copy=not isinstance(buffers[-1], zmq.Frame))
+            if buffers:
+                self.bulk.send(envelope, None if self.cut else self)
+            elif not self.cut:
+                self._socket.send(encode(header) + body)
         except zmq.Again:  # there is no connection to queue for
             self.cut = True
 
+    def queue(self, frame: bytes, buffers: Sequence[Any]) -> None:
+        """Queue one message."""
+        send, left = self._socket.send, len(buffers)
+        send(frame, zmq.SNDMORE if left else 0)
+        for buffer in buffers:
+            left -= 1
+            send(buffer, zmq.SNDMORE if left else 0)
+
+    def come(self, timeout_s: float) -> Envelope | None:
+        """Wait for an envelope while another one is being sent; None if none has come."""
+        if not self._socket.poll(int(timeout_s * 1000) + 1):
+            return None
+        self._signalled = True  # or it may be swallowed here
+        envelope = self._envelope(self._socket.recv(_NOBLOCK))
+        self.received += envelope.header.kind != _REFUSED
+        return envelope if envelope.header.kind < _PART else None
+
     def receive(self) -> Envelope | None:
-        """The next envelope, None when there is none now; raises ProtocolError for what is no envelope."""
-        # Asking first costs a third of the exception that finds out; after a signal there nearly always is one.
-        if self._signalled:
-            self._signalled = False
-        elif not self.readable():
-            return None
-        if self.cut:
-            return None
-        try:
-            envelope = self._envelope(self._socket.recv(_NOBLOCK))
-        except zmq.Again:
-            return None
+        """The next envelope, None when there is none now; raises ProtocolError for what is no envelope.
+
+        Of a PART or TAKEN the header only.
+        """
+        if self.bulk.early:
+            envelope = self.bulk.early.popleft()
+            self.received -= envelope.header.kind != _REFUSED  # it was counted
+        else:
+            # Asking first costs a third of the exception that finds out; after a signal there nearly always is one.
+            if self._signalled:
+                self._signalled = False
+            elif not self.readable():
+                return None
+            if self.cut:
+                return None
+            try:
+                envelope = self._envelope(self._socket.recv(_NOBLOCK))
+            except zmq.Again:
+                return None
         if envelope.header.kind == _REFUSED:
             error = refusal(bodies.loads_as(dict, envelope.body))
             if not isinstance(error, SessionExpired):
@@ -210,30 +280,47 @@ class Dealer:
         For a process that does nothing else: unlike ``wait`` it cannot be woken, but by a signal whose handler raises;
         one that comes just before the sleep is noticed within LOOK_MS. Sleeping in ZeroMQ costs less than ``wait``.
         """
+        if self.bulk.early:
+            return self.bulk.early.popleft()
+        looks = 0
         while True:
-            with contextlib.suppress(zmq.Again):
-                return self._envelope(self._socket.recv())
+            try:
+                envelope = self._envelope(self._socket.recv())
+                if envelope.header.kind < _PART:
+                    return envelope
+            except zmq.Again:
+                looks += 1
+                if looks == REST_LOOKS:
+                    self.bulk.pool.rest()
 
     def _envelope(self, frame: bytes) -> Envelope:
         header, end = read(frame)
         if not header.buffers:
+            if header.kind in _HEEDED:
+                self._heed(header.kind, frame[end:])
             return Envelope(header, frame[end:])
         # The broker has checked the number of frames; asking the socket again would cost as much as a frame.
         buffers = tuple([self._socket.recv(copy=False).buffer for _ in range(header.buffers)])
-        return Envelope(header, frame[end:], buffers)
+        return self.bulk.read(Envelope(header, frame[end:], buffers), self)
+
+    def _heed(self, kind: int, body: bytes) -> None:
+        if kind == _ROSTER:
+            self.bulk.pool.news(bodies.loads_as(dict, body))
+        else:
+            self.bulk.taken(body)
 
     def readable(self) -> bool:
         """Whether ``receive`` would find something. A send can swallow the signal that ``wait`` waits for."""
-        return not self.cut and bool(int(self._socket.getsockopt(zmq.EVENTS)) & _POLLIN)
+        return bool(self.bulk.early) or (not self.cut and bool(int(self._socket.getsockopt(zmq.EVENTS)) & _POLLIN))
 
     def wait(self, timeout_s: float) -> None:
         """Sleep until something may have come, ``wake`` was called, the broker is gone, or the time is over.
 
         May return early. Call it without the lock, after ``receive`` gave None under the lock.
         """
-        if self.over or self.cut or self._socket.closed:
+        if self.over or self.cut or self._socket.closed or self.bulk.early:
             return
-        for fd, _ in self._poll.poll(max(0.0, timeout_s) * 1000):
+        for fd, _ in self._sleep(timeout_s):
             if fd == self._descriptor:
                 self._signalled = True
             elif fd == self._woken:
@@ -242,6 +329,10 @@ class Dealer:
                 self.over = True
             elif self._monitor.poll(0):
                 self.cut = True
+
+    def _sleep(self, timeout_s: float) -> list[tuple[int, int]]:
+        """Where a KeyboardInterrupt may come (``client.interrupts``): what was seen is seen again."""
+        return self._poll.poll(max(0.0, timeout_s) * 1000)
 
     def watch(self, more: list[int]) -> None:
         """For a thread: sleep until the broker or the connection is gone, or one of these descriptors is readable."""
@@ -271,36 +362,8 @@ class Dealer:
         for connection in self._sockets[:1]:
             connection.setsockopt(zmq.LINGER, int(linger_s * 1000))
         self._last_words.clear()
+        self.bulk.pool.close()
         self._end()
-
-
-def _end(
-    owner: int,
-    context: zmq.Context[Any],
-    sockets: list[zmq.Socket[bytes]],
-    fds: list[int],
-    last_words: list[bytes],
-) -> None:
-    if os.getpid() != owner:  # a forked child: the threads that would do this are its parent's
-        return
-    for connection in sockets[:1] if last_words else ():
-        connection.setsockopt(zmq.LINGER, LAST_WORDS_LINGER_MS)
-        for words in last_words:
-            with contextlib.suppress(zmq.Again):
-                connection.send(words, zmq.NOBLOCK)
-    _close(sockets)
-    context.term()
-    for fd in fds:
-        os.close(fd)
-
-
-def _close(sockets: list[zmq.Socket[bytes]]) -> None:
-    """Close a connection and its monitor."""
-    for monitor in sockets[1:]:
-        sockets[0].disable_monitor()
-        monitor.close(linger=0)
-    for connection in sockets[:1]:
-        connection.close()
 
 
 def cut_off() -> BrokerLost:
@@ -309,25 +372,3 @@ def cut_off() -> BrokerLost:
         "the connection to the broker was cut, and this worker is none of the run's any more",
         hint="a worker that has no memory for what comes is cut off, too",
     )
-
-
-def bye(welcome: dict[str, Any]) -> Header:
-    """What a party says when it leaves."""
-    return Header(Kind.BYE, epoch=welcome["epoch"], root=welcome["number"])
-
-
-def check_address(address: str) -> str:
-    """The address itself; raises RuntimeDirectory when a socket path is too long, NoRun when it is no address."""
-    scheme, _, path = address.partition("://")
-    if scheme == "tcp":
-        raise NoRun(
-            f"{address}: this version does not speak TCP, which needs keys", hint="runs are joined on one machine"
-        )
-    if scheme != "ipc" or not path:
-        raise NoRun(f"{address!r} is no address", hint="ipc:///path/of/socket, as `farptr ps` prints it")
-    if len(os.fsencode(path)) > IPC_PATH_LIMIT:
-        raise RuntimeDirectory(
-            f"the socket path {path} has {len(os.fsencode(path))} bytes, over the system's {IPC_PATH_LIMIT}",
-            hint="set FARPTR_RUNTIME_DIR to a shorter path",
-        )
-    return address

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from farptr.protocol import operations, values
+from farptr.protocol.apart import Joined
 from farptr.protocol.commands import CALL, REPORT
 from farptr.protocol.errors import NotCollocated, Report
 from farptr.protocol.header import HOP_LIMIT
@@ -109,9 +110,14 @@ class Calls:
             self._call_further(command, here)
         else:
             buffers = self._turn.buffers
-            found = [values.decode_argument(wire, here.__getitem__, buffers) for wire in args]
-            named = {k: values.decode_argument(w, here.__getitem__, buffers) for k, w in (kwargs or {}).items()}
-            self._put(command, execute.run(operation, found, named, _count(results)))
+            found = [values.decode_argument(wire, here.__getitem__, buffers, view=True) for wire in args]
+            named = {
+                k: values.decode_argument(w, here.__getitem__, buffers, view=True) for k, w in (kwargs or {}).items()
+            }
+            made = execute.run(operation, found, named, _count(results))
+            if type(buffers) is Joined:  # a view of what came must not outlive the turn
+                made = [value if value.flags.writeable else value.copy() for value in made]
+            self._put(command, made)
 
     def _levelled(self, here: dict[int, Value]) -> dict[int, Value]:
         """Operands of different depth on this worker: pointers to this worker are followed until all are alike."""

@@ -6,7 +6,8 @@ Laws
     2. A turn leaves in this order: forwards and pushes, replies, releases, DONE. Nothing leaves after DONE.
     3. References that come with a header last to the end of the turn; releases are decided there.
     4. A pointer to an object of this worker is followed inside the turn (``turn``).
-    5. An envelope that comes twice is dropped: each party's sequence numbers grow. Nothing is run twice.
+    5. An envelope that comes twice is dropped: each party's sequence numbers grow. Nothing is run twice, and no block
+       of ids is granted twice.
     6. A command that fails leaves an error under its result, or an answer, or a report: never silence.
 """
 
@@ -48,14 +49,14 @@ from farptr.protocol.commands import (
 )  # fmt: skip
 from farptr.protocol.errors import ProtocolError, Report
 from farptr.protocol.functions import OFF
-from farptr.protocol.header import Kind, Ones, References, names_of
+from farptr.protocol.header import Header, Kind, Ones, References, names_of
 from farptr.protocol.ids import IdBlock, make_name, worker_of
 from farptr.worker import execute
 from farptr.worker.calls import Calls
 from farptr.worker.cells import Cells
 from farptr.worker.failures import report_of
 from farptr.worker.finding import Finding
-from farptr.worker.listing import row_of
+from farptr.worker.listing import measures_of, row_of
 from farptr.worker.outbox import Outbox
 from farptr.worker.places import Places
 from farptr.worker.store import Failure, Pointer, Store
@@ -83,6 +84,8 @@ class WorkerCore:
         """Envelopes that came twice."""
         self._newest: dict[int, int] = {}
         """The last sequence number from each party."""
+        self._asked = 0
+        """Sequence number of the question for more ids, while it has no answer."""
         self._out = Outbox(number, epoch)
         self._turn = Turn(number, ids, self.store, self._out, self.names, self._command)
         self._turn.admit = admit
@@ -97,6 +100,11 @@ class WorkerCore:
             FORGET: finding.forget, CELL: self._cells.run,
         }  # fmt: skip
 
+        self._plain_lists: dict[str, Callable[[], Any]] = {
+            "count": lambda: len(self.store), "edges": self.store.edges, "kept": self.store.kept,
+            "measures": lambda: tuple([measures_of(*row) for row in self.store.listing()]),
+        }  # fmt: skip
+
     def load(self, arrays: dict[str, Any]) -> None:
         """Store the worker's own data: it belongs to nobody else and stays until removed on purpose."""
         self._cells.private |= bool(arrays)
@@ -109,6 +117,22 @@ class WorkerCore:
         """A party joined (or left: its name stays known, for messages)."""
         if "joined" in news:
             self.names[news["joined"][0]] = news["joined"][1]
+
+    def ask_for_ids(self) -> Envelope | None:
+        """The question for another block of ids, to be sent before a turn; None while none is needed."""
+        if self._asked or not self.ids.low():
+            return None
+        self._asked = self._out.next_sequence()
+        body = bodies.dumps({"what": "ids"})
+        return Envelope(Header(Kind.ASK, epoch=self.epoch, sequence=self._asked, body_bytes=len(body)), body)
+
+    def told(self, envelope: Envelope) -> None:
+        """The answer to ``ask_for_ids``; raises ProtocolError, Exhausted. One that comes twice is dropped."""
+        if envelope.header.sequence != self._asked:
+            self.duplicates += 1
+            return
+        self._asked = 0
+        self.ids.grant(bodies.loads_as(int, envelope.body))
 
     # ------------------------------------------------------------ turns
 
@@ -172,9 +196,18 @@ class WorkerCore:
         entry.about = about[0] if about else entry.about
 
     def _get(self, command: Command) -> None:
-        entry = self.store.entry(command[2])
-        answer = (command[0], VALUE, self._turn.encoded(entry.value, None))
-        self._out.reply(answer if entry.about is None else (*answer, entry.about))
+        number, _, name, *far = command
+        entry = self.store.entry(name)
+        if far and isinstance(entry.value, Pointer):
+            self._turn.check_hop()
+            self._turn.go_on(worker_of(entry.value.target), (number, GET, entry.value.target, *far), [])
+            return
+        answer: Command = (number, VALUE, self._turn.encoded(entry.value, None))
+        if far:
+            answer = (*answer, entry.about, name)
+        elif entry.about is not None:
+            answer = (*answer, entry.about)
+        self._out.reply(answer)
 
     def _ask(self, command: Command) -> None:
         number, code, name, question = command
@@ -196,14 +229,9 @@ class WorkerCore:
 
     def _list(self, command: Command) -> None:
         number, _, what = command
-        if what == "count":
-            self._out.reply((number, PLAIN, len(self.store)))
-            return
-        if what == "edges":
-            self._out.reply((number, PLAIN, self.store.edges()))
-            return
-        if what == "kept":
-            self._out.reply((number, PLAIN, self.store.kept()))
+        plain = self._plain_lists.get(what)
+        if plain is not None:
+            self._out.reply((number, PLAIN, plain()))
             return
         rows = tuple(row_of(id, entry, self._out) for id, entry in self.store.listing())
         self._out.reply((number, PLAIN, rows))

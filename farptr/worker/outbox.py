@@ -4,26 +4,33 @@ Laws
     Forwards and pushes leave first, one envelope per destination with their order kept; then the replies; the
     releases and DONE ride on the last envelope.
     Array data is either copied or leaves before anything can change it.
+    An answer that fits no envelope is replaced by a failure that says so; what it would have handed out goes back.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from farptr.protocol import body as bodies
 from farptr.protocol import values
-from farptr.protocol.commands import Envelope
+from farptr.protocol.body import MAX_BODY_BYTES
+from farptr.protocol.commands import FAILED, FOUND, PLAIN, VALUE, Envelope
+from farptr.protocol.errors import MessageTooLarge, Report
 from farptr.protocol.header import MAX_TRIPLES, Flag, Header, Kind, References, ones, references
 
 MANY_CREATES = MAX_TRIPLES // 4
 """More references than this at once go ahead in notes of their own."""
 _BATCH_COMMANDS = 256
+INLINE_AT_MOST_BYTES = 4 << 20
+"""Array bytes in one body; arrays over SMALL_BYTES that come after them go into frames of their own, however small."""
+SMALL_BYTES = 256
 
 
 class _Batch:
-    __slots__ = ("buffers", "creates", "items", "refs", "value_bytes")
+    __slots__ = ("buffers", "creates", "inline_bytes", "items", "refs", "value_bytes")
 
     def __init__(self) -> None:
         self.items: list[Any] = []
@@ -31,6 +38,7 @@ class _Batch:
         self.creates: list[int] = []
         self.refs: list[int] = []
         self.value_bytes = 0
+        self.inline_bytes = 0
 
     def full(self) -> bool:
         return len(self.items) >= _BATCH_COMMANDS or len(self.creates) + len(self.refs) > MANY_CREATES
@@ -99,9 +107,12 @@ class Outbox:
         """The wire form of an array, for that destination's next command or reply."""
         batch = self._batch(destination)
         batch.value_bytes += value.nbytes
-        if value.nbytes > values.INLINE_BYTES and not self.last:
+        inline = values.INLINE_BYTES if batch.inline_bytes < INLINE_AT_MOST_BYTES else SMALL_BYTES
+        if value.nbytes <= inline:
+            batch.inline_bytes += value.nbytes
+        elif not self.last:
             value = value.copy(order="K")
-        return values.encode_array(value, batch.buffers)
+        return values.encode_array(value, batch.buffers, inline)
 
     def count(self, there: int | None, value_bytes: int) -> None:
         """Count data that is handed on with a command, or (None) told in the next reply."""
@@ -111,7 +122,7 @@ class Outbox:
         """Count one element that leaves in an answer as a plain value."""
         self._batch(None).value_bytes += value.nbytes
 
-    def carry(self, wire: tuple[Any, ...], old: tuple[Any, ...], there: int) -> tuple[Any, ...]:
+    def carry(self, wire: tuple[Any, ...], old: Sequence[Any], there: int) -> tuple[Any, ...]:
         """An array argument handed on as it came."""
         return values.moved(wire, old, self._batch(there).buffers)
 
@@ -139,6 +150,11 @@ class Outbox:
         out.append(self._note(releases=references(last) if last else (), flags=Flag.DONE))
         return out
 
+    def next_sequence(self) -> int:
+        """The number of an envelope that is made elsewhere, and leaves before the next turn."""
+        self._sequence += 1
+        return self._sequence
+
     # Headers are built by position: by keyword they would cost as much as everything else that a short turn does.
 
     def _note(self, creates: References = (), releases: References = (), flags: int = 0) -> Envelope:
@@ -152,12 +168,26 @@ class Outbox:
         self, kind: Kind, to: int, hop: int, batch: _Batch, flags: int = 0, releases: References = ()
     ) -> Envelope:
         body = bodies.dumps(tuple(batch.items))
+        if len(body) > MAX_BODY_BYTES and kind == Kind.REPLY:
+            body = bodies.dumps(tuple([self._refused(item, len(body)) for item in batch.items]))
         self._sequence += 1
         return Envelope(Header(
             kind, flags, hop, self._epoch, self._number, to, self._root, len(batch.buffers), self._sequence, 0,
             batch.value_bytes, len(body), ones(batch.creates),
             ones(batch.refs), releases,
         ), body, tuple(batch.buffers))  # fmt: skip
+
+    def _refused(self, answer: tuple[Any, ...], size: int) -> tuple[Any, ...]:
+        """What is said instead of an answer in a body of that size."""
+        number, status, *_ = answer
+        if status not in (VALUE, PLAIN, FOUND):
+            return answer  # failures are never that long
+        text = f"the answer takes {size} bytes, over the limit of {MAX_BODY_BYTES} for one message"
+        hint = "ask for less: sim['julie'].count() counts objects, search() finds some"
+        report = Report(
+            MessageTooLarge.__name__, text, "answer", number, self._number, self._hop, 0, "", hint, self._root
+        )
+        return (number, FAILED, tuple(report))
 
 
 def _chunks(counts: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:

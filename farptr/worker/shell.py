@@ -19,6 +19,7 @@ from farptr.protocol.functions import OFF
 from farptr.protocol.header import Header, Kind
 from farptr.protocol.ids import IdBlock
 from farptr.transport.dealer import Dealer, cut_off
+from farptr.transport.recycling import recycle
 from farptr.worker import limits
 from farptr.worker.core import WorkerCore
 from farptr.worker.failures import Stopped
@@ -61,9 +62,13 @@ def serve(
     """
     if memory_limit_bytes:
         limits.prepare()
+    else:
+        recycle()
     listen()
     arrays = load_arrays(Path(load)) if load else {}
-    dealer = Dealer(address, {"role": "worker", "name": name, "data": sorted(arrays)})
+    # Shared memory is mapped, not held; the bound on what is mapped cannot tell.
+    pool_bytes = 0 if memory_limit_bytes else None
+    dealer = Dealer(address, {"role": "worker", "name": name, "data": sorted(arrays)}, pool_bytes=pool_bytes)
     signal.signal(signal.SIGTERM, _stop)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)  # KeyboardInterrupt would look like an error of the cell that runs
@@ -108,11 +113,6 @@ def _say_bye(dealer: Dealer) -> None:
     dealer.send(Envelope(Header(Kind.BYE, epoch=dealer.welcome["epoch"])))
 
 
-def _ask_for_ids(core: WorkerCore) -> Envelope:
-    body = bodies.dumps({"what": "ids"})
-    return Envelope(Header(Kind.ASK, epoch=core.epoch, body_bytes=len(body)), body)
-
-
 def _turn_within(memory: limits.Memory, core: WorkerCore, envelope: Envelope) -> list[Envelope]:
     with memory:
         return core.turn(envelope)
@@ -127,21 +127,21 @@ def _loop(dealer: Dealer, arrays: dict[str, Any], functions: str, memory: limits
     core.load(arrays)
     own = f", own data: {', '.join(sorted(arrays))}" if arrays else ""
     log.info("joined run %s as party %d%s", welcome["run"], welcome["number"], own)
-    asked = False
+    envelope: Envelope | None
+    answer: Envelope | None
     while not dealer.over:
         envelope = dealer.next()
         kind = envelope.header.kind
         if kind in (COMMAND, FREE):
-            if core.ids.low() and not asked:
-                asked = True
-                dealer.send(_ask_for_ids(core))
+            if core.ids.low() and (question := core.ask_for_ids()) is not None:
+                dealer.send(question)
             for answer in core.turn(envelope) if memory is None else _turn_within(memory, core, envelope):
                 dealer.send(answer)
+            envelope = answer = None  # what they hold is given back before the next one comes
         elif kind == Kind.ROSTER:
             core.news(bodies.loads_as(dict, envelope.body))
         elif kind == Kind.TOLD:
-            core.ids.grant(bodies.loads_as(int, envelope.body))
-            asked = False
+            core.told(envelope)
         elif kind == Kind.REFUSED:
             raise refusal(bodies.loads_as(dict, envelope.body))
         else:

@@ -7,7 +7,7 @@ Laws
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from farptr.protocol import values
@@ -33,7 +33,7 @@ class Turn:
         self.root = 0
         """The client whose program this is."""
         self.hop = 0
-        self.buffers: tuple[Any, ...] = ()
+        self.buffers: Sequence[Any] = ()
         """What came with the envelope."""
         self.admit: Callable[[int], None] | None = None
         """Raises when there is no room for an array of so many bytes that has come; None where there is no bound."""
@@ -41,7 +41,7 @@ class Turn:
         self._follow = follow
         """Carries out one command."""
 
-    def begin(self, header: Header, buffers: tuple[Any, ...]) -> None:
+    def begin(self, header: Header, buffers: Sequence[Any]) -> None:
         """An envelope came."""
         self.root, self.hop, self.buffers = header.root, header.hop, buffers
         self.out.begin(header.root, header.hop)

@@ -113,7 +113,8 @@ def test_what_is_no_address(address):
 
 
 def test_nothing_answers(tmp_path, monkeypatch):
-    monkeypatch.setattr("farptr.transport.dealer.Dealer.__init__.__kwdefaults__", {"timeout_s": 0.1})
+    defaults = {"timeout_s": 0.1, "pool_bytes": None}
+    monkeypatch.setattr("farptr.transport.dealer.Dealer.__init__.__kwdefaults__", defaults)
     with pytest.raises(fp.NoRun, match="nothing answers"):
         fp.connect(f"ipc://{tmp_path}/s")
 
