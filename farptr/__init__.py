@@ -20,10 +20,12 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from farptr.client.combine import combine_pointers
+    from farptr.client.futures import Future
     from farptr.client.multi import MultiPointer
     from farptr.client.pointer import Pointer
     from farptr.client.run import Run, Traffic, connect, send, up
     from farptr.client.tensor import tensor
+    from farptr.client.together import gather
     from farptr.client.workers import Worker
     from farptr.protocol.errors import (
         BadName,
@@ -63,8 +65,8 @@ if TYPE_CHECKING:
     )  # fmt: skip
 
 __all__ = [
-    "up", "connect", "tensor", "send", "combine_pointers",
-    "MultiPointer", "Pointer", "Run", "Traffic", "Worker",
+    "up", "connect", "tensor", "send", "combine_pointers", "gather",
+    "Future", "MultiPointer", "Pointer", "Run", "Traffic", "Worker",
     "BadName", "BrokerLost", "DeadlineExceeded", "FarptrError", "FunctionsOff", "ImplicitFetch", "Interrupted",
     "InvalidRemoteGet", "LoadFailed", "MessageTooLarge", "NoRun", "NotCollocated", "NotSerializable", "ObjectGone",
     "Overloaded", "PointerSpent", "ProtocolError", "RemoteError", "RunError", "RunExists", "SessionClosed",
@@ -74,6 +76,7 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
+    "Future": "farptr.client.futures",
     "MultiPointer": "farptr.client.multi",
     "Pointer": "farptr.client.pointer",
     "Run": "farptr.client.run",
@@ -81,6 +84,7 @@ _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
     "Worker": "farptr.client.workers",
     "combine_pointers": "farptr.client.combine",
     "connect": "farptr.client.run",
+    "gather": "farptr.client.together",
     "send": "farptr.client.run",
     "tensor": "farptr.client.tensor",
     "up": "farptr.client.run",

@@ -8,6 +8,8 @@ Laws
     5. A step that is refused leaves no trace.
     6. What comes twice is dropped: a sender's sequence numbers grow.
     7. What a client may not have yet is kept, for a client whose connection is cut to resume (``kept``).
+    8. Where buffers lie is none of the broker's business: parts of an envelope are handed on at once, uncounted but for
+       the wire.
 """
 
 from __future__ import annotations
@@ -49,9 +51,12 @@ UNIT_BYTES = 1 << 16
 _COMMAND, _SYNC_KIND = int(Kind.COMMAND), int(Kind.SYNC)
 _DONE, _SYNC = Flag.DONE, Flag.SYNC
 _ROOTLESS = frozenset({int(Kind.BYE), int(Kind.ASK)})
+_BULK = (Kind.PART, Kind.TAKEN)
 _MAY = {
-    CLIENT: frozenset(map(int, (Kind.COMMAND, Kind.NOTE, Kind.SYNC, Kind.ASK, Kind.MARK, Kind.BYE, Kind.CANCEL))),
-    WORKER: frozenset(map(int, (Kind.COMMAND, Kind.REPLY, Kind.NOTE, Kind.ASK, Kind.BYE))),
+    CLIENT: frozenset(
+        map(int, (Kind.COMMAND, Kind.NOTE, Kind.SYNC, Kind.ASK, Kind.MARK, Kind.BYE, Kind.CANCEL, *_BULK))
+    ),
+    WORKER: frozenset(map(int, (Kind.COMMAND, Kind.REPLY, Kind.NOTE, Kind.ASK, Kind.BYE, *_BULK))),
 }
 """What each role may send."""
 _MAY_NOT_FLAG = {CLIENT: Flag.DONE, WORKER: Flag.SYNC}
@@ -78,7 +83,7 @@ class BrokerCore:
         self.rows = Rows()
         self.traffic: Traffic = Traffic()
         self.settling = Settling()
-        self._passed: list[tuple[int, int, str, int, int]] = []
+        self._passed: list[tuple[int, int, str, int, int, int]] = []
         """What was delivered, for ``catch_up`` to count."""
         self._created: list[tuple[References, int]] = []
         """References that were made, with their holder, for ``catch_up`` to book."""
@@ -96,6 +101,7 @@ class BrokerCore:
         self._kinds: dict[int, Callable[[int, Input, list[Delivery]], None]] = {
             Kind.REPLY: self._reply, Kind.NOTE: self._nothing, Kind.SYNC: self._sync, Kind.ASK: self._ask,
             Kind.MARK: self._mark, Kind.BYE: self._bye, Kind.CANCEL: self._cancel,
+            Kind.PART: self._part, Kind.TAKEN: self._part,
         }  # fmt: skip
 
     # ------------------------------------------------------------ parties
@@ -114,7 +120,10 @@ class BrokerCore:
             "number": party.number, "epoch": self.epoch, "seed": self.seed, "block": block,
             "run": self.run, "roster": self.roster.rows(),
         }  # fmt: skip
-        return party, [self._told(party.number, Kind.WELCOME, welcome), *others]
+        out = [self._told(party.number, Kind.WELCOME, welcome), *others]
+        if party.role == CLIENT:
+            out += [self._stalled(party.number, worker, why) for worker, why in self.settling.stopped.items()]
+        return party, out
 
     def resume(self, hello: dict[str, Any]) -> tuple[Party, list[Delivery]]:
         """A client is back whose connection was cut: its welcome, and what it has not got. Raises SessionExpired."""
@@ -149,7 +158,7 @@ class BrokerCore:
             self._free_for_nobody(number, frees, out)
         else:
             session = self.settling.lose_client(number)
-            self._free(frees, number, out)
+            self._free(frees, number, self.settling.phase, out)
             self.settling.forget_if_over(session)
         out += self._to_all({"lost": number, "name": party.name, "role": party.role, "why": why, "code": code})
         for root, envelopes in undone.items():
@@ -159,8 +168,11 @@ class BrokerCore:
 
     def stall(self, number: int, why: str) -> list[Delivery]:
         """A worker that has work does not go on, or (without a reason) goes on again: tell the clients."""
-        news = {"worker": number, "stalled": why}
-        return [self._told(client, Kind.ROSTER, news) for client, p in self.roster.live.items() if p.role == CLIENT]
+        self.settling.stall(number, why)
+        return [self._stalled(client, number, why) for client, p in self.roster.live.items() if p.role == CLIENT]
+
+    def _stalled(self, client: int, worker: int, why: str) -> Delivery:
+        return self._told(client, Kind.ROSTER, {"worker": worker, "stalled": why})
 
     def _to_all(self, news: dict[str, Any], but: int = 0) -> list[Delivery]:
         return [self._told(number, Kind.ROSTER, news) for number in self.roster.live if number != but]
@@ -284,7 +296,7 @@ class BrokerCore:
                 frees += names_of(ones)
             self._kinds[header.kind](source, item, out)
         if frees:
-            self._free(frees, header.root, out)
+            self._free(frees, header.root, self.settling.phase_of(source), out)
         if flags & _DONE:
             self._finish(source, header.root, out)
         elif flags & _SYNC:
@@ -329,7 +341,7 @@ class BrokerCore:
             else:
                 frees = [free for free in frees if worker_of(free[0]) != worker]
         units = 1 + header.value_bytes // UNIT_BYTES
-        self._route(worker, Turn(header.root, mine, True, units))
+        self._route(worker, Turn(header.root, mine, True, units, self.settling.phase_of(source)))
         self._deliver(source, item, out, "sent" if source == header.root else "pushed", mine)
         return frees
 
@@ -343,12 +355,23 @@ class BrokerCore:
         if to in self.settling.sessions and to in self.roster.live:
             self._deliver(source, item, out, "fetched")
 
+    def _part(self, source: int, item: Input, out: list[Delivery]) -> None:
+        """Bytes that go ahead of their envelope, or the word that they have come: no step of anything."""
+        header, frame = item.header, item.frame
+        to = header.destination
+        if to not in self.settling.turns and (source == header.root or to not in self.kept):
+            return
+        if header.kind == Kind.PART:
+            what = "sent" if source == header.root else "fetched" if to in self.kept else "pushed"
+            self._passed.append((source, to, what, 0, len(frame) + sum(map(len, item.buffers)), 0))
+        out.append(Delivery(to, with_source(frame, source), item.buffers))
+
     def _deliver(
         self, source: int, item: Input, out: list[Delivery], what: str, frees: Ones | tuple[Free, ...] = ()
     ) -> None:
         header, frame, end, buffers = item
         wire_bytes = len(frame) + (sum(map(len, buffers)) if buffers else 0)
-        self._passed.append((source, header.destination, what, header.value_bytes, wire_bytes))
+        self._passed.append((source, header.destination, what, header.value_bytes, wire_bytes, 1))
         if header.source != source:
             frame = with_source(frame, source)
         if header.creates or header.releases or frees:
@@ -366,10 +389,10 @@ class BrokerCore:
         """Free what a lost worker held. It counts for any session, or, when no client is here, for one of its own."""
         if frees:
             root = next(iter(self.settling.sessions), 0) or self.settling.begin_for_nobody(lost)
-            self._free(frees, root, out)
+            self._free(frees, root, self.settling.phase, out)
             self.settling.forget_if_over(self.settling.sessions[root])
 
-    def _free(self, frees: list[Free], root: int, out: list[Delivery]) -> None:
+    def _free(self, frees: list[Free], root: int, phase: int, out: list[Delivery]) -> None:
         if root not in self.settling.sessions:  # no client was ever here, so nothing can be under way either
             return
         by_owner: dict[int, list[Free]] = {}
@@ -388,7 +411,7 @@ class BrokerCore:
                     root=root,
                     refs=references(part),
                 )
-                self._route(owner, Turn(root, part, commands=False))
+                self._route(owner, Turn(root, part, commands=False, phase=phase))
                 out.append(Delivery(owner, encode(header), ()))
 
     # ------------------------------------------------------------ settling

@@ -27,6 +27,7 @@ def _progress(core: BrokerCore, source: int) -> dict[str, Any]:
         "done": session.done,
         "under_way": session.count,
         "waiting": len(session.input),
+        "behind": settling.behind(source),
         "queues": {core.roster.live[w].name: len(q) for w, q in settling.turns.items() if q},
     }
 

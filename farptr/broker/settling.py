@@ -2,10 +2,11 @@
 
 Laws
     1. A session is settled when every envelope that was routed to a worker on its behalf has its DONE.
-    2. An envelope with FENCE waits at the head of its client's input until the session is settled (with ALL: until
-       every session is); what stands behind it waits with it. Envelopes from workers never wait, nor do questions
-       about the run (ASK) without FENCE.
-    3. An ALL that waits keeps the other clients' inputs waiting too, or it might wait for ever.
+    2. An envelope with FENCE waits at the head of its client's input until the session is settled; what stands behind
+       it waits with it. Envelopes from workers never wait, nor do questions about the run (ASK) without FENCE.
+    3. With ALL it waits for every session, but only for what was under way when its turn came, and what follows from
+       that: each ALL begins a new *phase*, and what a worker sends belongs to the phase of its turn. So nobody waits
+       for what others issue later, and others do not wait for it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from typing import Any, NamedTuple
 
 from farptr.protocol.header import Flag, Header, Kind, Ones
 
-_ASK, _CANCEL, _FENCE, _ALL = int(Kind.ASK), int(Kind.CANCEL), Flag.FENCE, Flag.ALL
+_ASK, _CANCEL, _BULK = int(Kind.ASK), int(Kind.CANCEL), frozenset({int(Kind.PART), int(Kind.TAKEN)})
+_FENCE, _ALL = Flag.FENCE, Flag.ALL
 
-_AT_ONCE = frozenset({_ASK, _CANCEL})
+_AT_ONCE = frozenset({_ASK, _CANCEL}) | _BULK
 
 Free = tuple[int, int]
 """(name, exports) of an object that nobody holds any more."""
@@ -43,6 +45,7 @@ class Turn(NamedTuple):
     """Not only something to free."""
     units: int = 1
     """What it weighs in its worker's queue, see ``units_of``."""
+    phase: int = 0
 
 
 class Line:
@@ -95,8 +98,14 @@ class Settling:
         """Sum of all sessions' counts."""
         self.waiting: dict[int, None] = {}
         """Sessions whose input is not empty, in the order in which they began to wait."""
-        self.barrier: deque[int] = deque()
-        """Sessions whose head of input carries ALL and waits."""
+        self.phase = 0
+        """Of what a client sends now."""
+        self.under_way: dict[int, int] = {}
+        """Envelopes that are under way, by phase."""
+        self.alls: dict[int, int] = {}
+        """Sessions whose head of input carries ALL and waits, and the last phase that it waits for."""
+        self.stopped: dict[int, str] = {}
+        """Workers that have work and are stopped, with what is known."""
 
     # ------------------------------------------------------------ who comes and goes
 
@@ -119,9 +128,17 @@ class Settling:
         """What was under way to a worker that is gone will never be done: how many envelopes with commands, by root."""
         turns = self.turns.pop(worker)
         del self.lines[worker]
+        self.stopped.pop(worker, None)
         for turn in turns:
-            self._count_down(turn.root)
+            self._count_down(turn)
         return Counter(turn.root for turn in turns if turn.commands)
+
+    def stall(self, worker: int, why: str) -> None:
+        """A worker that has work is stopped, or (without a reason) goes on."""
+        if why and worker in self.turns:
+            self.stopped[worker] = why
+        else:
+            self.stopped.pop(worker, None)
 
     def lose_client(self, number: int) -> Session:
         """A client is gone: nothing of it waits any more; ``forget_if_over`` comes next."""
@@ -129,7 +146,7 @@ class Settling:
         session.alive = False
         session.input.clear()
         self.waiting.pop(number, None)
-        self.barrier = deque(s for s in self.barrier if s != number)
+        self.alls.pop(number, None)
         return session
 
     def forget_if_over(self, session: Session) -> None:
@@ -145,16 +162,27 @@ class Settling:
         self.lines[worker].routed += turn.units
         self.sessions[turn.root].count += 1
         self.total += 1
+        self.under_way[turn.phase] = self.under_way.get(turn.phase, 0) + 1
+
+    def phase_of(self, party: int) -> int:
+        """To which phase belongs what this party sends."""
+        turns = self.turns.get(party)
+        return turns[0].phase if turns else self.phase
 
     def finish(self, worker: int) -> Turn:
         """A worker has finished its oldest turn."""
         turn = self.turns[worker].popleft()
         self.lines[worker].done += turn.units
-        self._count_down(turn.root)
+        self._count_down(turn)
         return turn
 
-    def _count_down(self, root: int) -> None:
-        session = self.sessions[root]
+    def _count_down(self, turn: Turn) -> None:
+        left = self.under_way[turn.phase] - 1
+        if left:
+            self.under_way[turn.phase] = left
+        else:
+            del self.under_way[turn.phase]
+        session = self.sessions[turn.root]
         session.count -= 1
         session.done += 1
         self.total -= 1
@@ -184,37 +212,45 @@ class Settling:
         session = self.sessions[number]
         at = next((i for i, item in enumerate(session.input) if item.header.sequence == sequence), -1)
         header = session.input[at].header if at >= 0 else None
-        if header is None or not header.flags & _FENCE or header.creates or header.refs:
+        if header is None or not header.flags & _FENCE or header.creates or header.refs or header.buffers:
             return
         # What stands behind it was issued in the belief that the fence stands: it goes on waiting for this session.
         last = at == len(session.input) - 1
         note = Header(Kind.NOTE, 0 if last else _FENCE, sequence=sequence, root=number, releases=header.releases)
         session.input[at] = Input(note, b"", 0, ())
-        if at == 0 and number in self.barrier:
-            self.barrier.remove(number)
+        if at == 0:
+            self.alls.pop(number, None)
 
     def _must_wait(self, session: Session, header: Header) -> bool:
-        if self.barrier and self.barrier[0] != session.number:
-            return True
         flags = header.flags
         if not flags & _FENCE:
             return False
-        if flags & _ALL:
-            if not self.total:
-                return False
-            if session.number not in self.barrier:
-                self.barrier.append(session.number)
-            return True
-        return session.count > 0
+        if not flags & _ALL:
+            return session.count > 0
+        if not self.total:
+            return False
+        upto = self.alls.get(session.number)
+        if upto is None:
+            upto = self.alls[session.number] = self.phase
+            self.phase += 1
+        return min(self.under_way) <= upto
+
+    def behind(self, number: int) -> int:
+        """A stopped worker that the first of a client's waiting envelopes waits for; 0 for none."""
+        session = self.sessions[number]
+        if not session.input:
+            return 0
+        upto = self.alls.get(number, -1)
+        mine = (w for w in self.stopped if any(t.phase <= upto or t.root == number for t in self.turns[w]))
+        return next(mine, 0)
 
     def next_ready(self) -> tuple[int, Input] | None:
-        """The next envelope that need not wait any more, and whose it is; those of waiting ALLs come first."""
-        for number in (*self.barrier, *self.waiting) if self.barrier else tuple(self.waiting):
+        """The next envelope that need not wait any more, and whose it is."""
+        for number in self.waiting:
             session = self.sessions.get(number)
             if session and session.input and not self._must_wait(session, session.input[0].header):
                 item = session.input.popleft()
-                if self.barrier and self.barrier[0] == number:
-                    self.barrier.popleft()
+                self.alls.pop(number, None)
                 if not session.input:
                     self.waiting.pop(number, None)
                 return number, item
@@ -226,7 +262,9 @@ class Settling:
         assert self.total == sum(len(q) for q in self.turns.values()), "turns and counts differ"
         for number, session in self.sessions.items():
             assert session.count >= 0, f"session {number} is below zero"
-        for number in self.barrier:
+        assert self.total == sum(self.under_way.values()), "the total is not the sum of the phases"
+        assert all(self.under_way.values()), "an empty phase"
+        for number in self.alls:
             assert self.sessions[number].input, f"session {number} waits with ALL and has no input"
         waiting = [s for s in self.sessions.values() if s.input]
         assert set(self.waiting) == {s.number for s in waiting}, "waiting does not list the inputs"

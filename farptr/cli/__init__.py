@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from farptr.cli import completion, demo, doctor, faults, members, roles, run, runs, shell
+from farptr.cli import bench, completion, demo, doctor, faults, gc, members, roles, run, runs, shell
 from farptr.cli.manual import ManualGroup, listed
 from farptr.cli.output import ReaderLeft, exit_code_of
 
@@ -27,6 +27,7 @@ EXIT_CODES = (
     ("7", "no answer in time"),
     ("8", "somebody broke the protocol"),
     ("9", "`farptr doctor` has found something that must be put right"),
+    ("10", "`farptr gc` has found something that nobody can reach"),
     ("130", "ended by Ctrl-C"),
     ("141", "whoever read the output has left"),
 )
@@ -102,11 +103,13 @@ for _command in (
     *runs.COMMANDS,
     *members.COMMANDS,
     *faults.COMMANDS,
+    gc.gc,
     run.run,
     shell.shell,
     demo.demo,
     *roles.COMMANDS,
     doctor.doctor,
+    bench.bench,
     completion.completion,
 ):
     cli.add_command(_command)

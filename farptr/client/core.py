@@ -18,7 +18,7 @@ from typing import Any
 
 from farptr.client.answers import Answer, Answers, Fence
 from farptr.client.batches import Batches
-from farptr.client.graph import UNKNOWN, Known, Node, Path, depth_of, leads_through, named, path_of, result_of
+from farptr.client.graph import UNKNOWN, Known, Node, Path, chain_of, depth_of, leads_through, named, path_of, result_of
 from farptr.client.operands import common_path, weight, wired
 from farptr.client.order import MOVE, PULL, Outstanding
 from farptr.client.outgoing import Outgoing
@@ -54,6 +54,7 @@ from farptr.protocol.commands import MOVE as C_MOVE
 from farptr.protocol.errors import HopLimit, InvalidRemoteGet, ProtocolError, WorkerUnresponsive
 from farptr.protocol.header import HOP_LIMIT, Flag, Kind
 from farptr.protocol.ids import IdBlock, id_of, make_name
+from farptr.protocol.texts import check_about, fitting
 
 
 class SessionCore:
@@ -87,6 +88,8 @@ class SessionCore:
         self, worker: int, id: int, fresh: bool, array: Any, *, keep: bool = False, about: Known | None = None
     ) -> Node:
         """Put an array at a worker under an id; ``fresh`` says that the id was never used anywhere."""
+        if about is not None:
+            check_about(about.tags, about.description)
         buffers: list[Any] = []
         wire = values.encode_array(array, buffers)
         at = (worker, id)
@@ -132,7 +135,7 @@ class SessionCore:
         worker = operands[0].worker
         path = common_path(operands, self.parties)
         wire_args, wire_kwargs, buffers = wired(args, kwargs, node_of)
-        body_bytes = weight(operation, (*wire_args, *(wire_kwargs or {}).values()))
+        body_bytes = weight(operation, (*wire_args, *(wire_kwargs or {}).values()), count or 0)
         # Nothing can be wrong with the call any more: only now may a fence be taken.
         batch = self.out.open(worker, path, operands=operands)
         batch.buffers = buffers
@@ -148,10 +151,13 @@ class SessionCore:
         self.out.issue(batch, (number, CALL, results, operation, wire_args, wire_kwargs), path, creates=nodes)
         return nodes
 
-    def get(self, node: Node) -> int:
-        """Ask for the value as it is at the first hop; the number to wait for."""
+    def get(self, node: Node, far: bool = False, flush: bool = True) -> int:
+        """Ask for the value as it is at the first hop, or (``far``) for the data; the number to wait for."""
+        here = node.worker
+        if far:
+            return self._question((0, GET, node.name, True), here, path_of(node), node, 0, chain_of(node), flush)
         self.places.note(node)  # what is fetched remembers the id, and can be sent under it
-        return self._question((0, GET, node.name), node.worker, (node.worker,), node)
+        return self._question((0, GET, node.name), here, (here,), node, 0, (node, node.target), flush)
 
     def ask(self, node: Node, question: str) -> int:
         """Ask about the data at the far end; the number to wait for."""
@@ -174,43 +180,56 @@ class SessionCore:
 
     def named_data(self, worker: int, text: str) -> int:
         """Ask for a pointer to what a worker has under that name; the number to wait for."""
-        return self._question((0, NAMED, text), worker, (worker,), None)
+        return self._question((0, NAMED, *fitting("a name", text)), worker, (worker,), None)
 
     def search(self, worker: int, terms: tuple[str, ...]) -> int:
         """Ask for pointers to what all the terms fit; the number to wait for."""
-        return self._question((0, SEARCH, terms), worker, (worker,), None)
+        return self._question((0, SEARCH, fitting("search terms", *terms)), worker, (worker,), None)
 
     def publish(self, node: Node, text: str) -> int:
         """Give an object a name at its worker; the number to wait for."""
-        return self._question((0, PUBLISH, node.name, text), node.worker, (node.worker,), node)
+        return self._question((0, PUBLISH, node.name, *fitting("a name", text)), node.worker, (node.worker,), node)
 
     def forget(self, worker: int, text: str) -> int:
         """Take a name away; the number to wait for."""
+        command = (0, FORGET, *fitting("a name", text))
         self.batches.flush_others(worker)  # it may end the life of what that pointed at
         self.places.given_up += 1
-        return self._question((0, FORGET, text), worker, (worker,), None)
+        return self._question(command, worker, (worker,), None)
 
     def cell(self, worker: int, source: str) -> int:
         """Have a worker run Python source; the number to wait for."""
+        command = (0, CELL, *fitting("a cell", source))
         self.batches.flush_others(worker)  # it may end the life of anything
         self.places.given_up += 1
-        return self._question((0, CELL, source), worker, (worker,), None)
+        return self._question(command, worker, (worker,), None)
 
     def tag(self, node: Node, tags: tuple[str, ...], description: str | None) -> None:
         """Add tags to an object at its first hop; replace its description unless it is None."""
-        path = (node.worker,)
+        path, known = (node.worker,), node.about or Known()
+        check_about((*known.tags, *tags), known.description if description is None else description)
         batch = self.out.open(node.worker, path, operands=(node,))
         number = self._next()
         self.reports.watch(number, node)
         self.out.issue(batch, (number, TAG, node.name, tags, description), path)
 
-    def _question(self, command: Any, worker: int, path: Path | None, node: Node | None, flags: int = 0) -> int:
+    def _question(
+        self,
+        command: Any,
+        worker: int,
+        path: Path | None,
+        node: Node | None,
+        flags: int = 0,
+        chain: Any = (),
+        flush: bool = True,
+    ) -> int:
         batch = self.out.open(worker, path, flags=flags, operands=() if node is None else (node,))
         number = self._next()
         self.out.issue(batch, (number, *command[1:]), path)
-        self.out.flush()
+        if flush:
+            self.out.flush()
         fence = Fence(batch.sequence, self.out.before) if batch.flags & Flag.FENCE else None
-        return self.answers.expect(number, path, node, fence)
+        return self.answers.expect(number, path, fence, chain)
 
     def unresponsive(self, key: int) -> WorkerUnresponsive | None:
         """The error for who waits for an answer that needs a worker which is stopped."""

@@ -23,6 +23,9 @@ CONFIRM_AFTER = 64
 """The broker is told that so many envelopes have come, even if there is nothing else to say."""
 CONFIRM_BYTES = 1 << 18
 """And at once when one of this size has: it keeps them until then."""
+CONFIRM_PARTS = 4
+"""And when so many have, while parts of a large one come."""
+_PART = int(Kind.PART)
 LAST_WORDS_S = 0.2
 """The broker gets what was sent before the end within this time, or not at all."""
 
@@ -106,14 +109,22 @@ class Link:
         """Give the core what has come."""
         core, connection, large = self.core, self.connection, False
         while (envelope := connection.receive()) is not None:
+            if envelope.header.kind >= _PART:
+                if connection.received - core.batches.confirmed >= CONFIRM_PARTS:
+                    self._confirm()
+                continue
             core.receive(envelope)
             large = large or envelope.header.value_bytes >= CONFIRM_BYTES
         self.kept.forget_up_to(core.arrived)
         batches = core.batches
         batches.received = connection.received
         if large or batches.received - batches.confirmed >= CONFIRM_AFTER:
-            batches.control(Kind.NOTE)
-            self._send()
+            self._confirm()
+
+    def _confirm(self) -> None:
+        self.core.batches.received = self.connection.received
+        self.core.batches.control(Kind.NOTE)
+        self._send()
 
     def mend(self) -> None:
         """Resume the session if the connection was cut; raises SessionExpired when it is too late for that."""
@@ -156,10 +167,12 @@ class Link:
                 self._handed_over._acquire_restore(depth)  # type: ignore[attr-defined]
         finally:
             self.leader = None
-            self.take_in()
-            self.mend()
-            if self._followers:  # one of them finds its answer here, or takes the lead
-                self._handed_over.notify_all()
+            try:
+                self.take_in()
+                self.mend()
+            finally:
+                if self._followers:  # one of them finds its answer here, or takes the lead
+                    self._handed_over.notify_all()
 
     def follow(self, timeout_s: float) -> None:
         """Sleep, with the lock released, until the leader has taken something in."""
@@ -174,11 +187,15 @@ class Link:
         self.closed, self.usable = why, False
         if not self.forked:
             self._send_quietly()
-        if self.leader is not None:
-            self.connection.wake()
-            self._handed_over.wait_for(lambda: self.leader is None, 1.0)
-        self.connection.close(linger_s=0.0 if self.forked else LAST_WORDS_S)
-        self._handed_over.notify_all()
+        self._followers += 1  # to be told
+        try:
+            if self.leader is not None:
+                self.connection.wake()
+                self._handed_over.wait_for(lambda: self.leader is None, 1.0)
+        finally:
+            self._followers -= 1
+            self.connection.close(linger_s=0.0 if self.forked else LAST_WORDS_S)
+            self._handed_over.notify_all()
 
     def _send_quietly(self) -> None:
         try:

@@ -60,10 +60,14 @@ def operate(session: Session, operation: str, args: tuple[Any, ...], one: Node, 
         if len(commands) >= BATCH_COMMANDS:
             session.admit()
             core.out.flush()
-        if batches.ready or session.timer.parked:
-            session.issued(number)
         node = Node(name, worker, None if path is None else _mirrored(path))
         node.claims = node.received = 1
+        if batches.ready or session.timer.parked:
+            try:
+                session.issued(number)
+            except BaseException:
+                core.drop(node)  # it gets to nobody
+                raise
         return node
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from farptr.client import faults, members, opened
+from farptr.client import faults, interrupts, members, opened
 from farptr.client.core import SessionCore
 from farptr.client.leaks import Leak, leaks
 from farptr.client.pointer import Pointer
@@ -136,6 +136,25 @@ class Run:
         """Pointers to what every term fits, on all workers, in their order; see ``Worker.search``."""
         return [pointer for worker in self.workers for pointer in worker.search(*query)]
 
+    def map(self, function: Callable[..., Any], workers: Iterable[Worker | str] | None = None, *each: Any) -> list[Any]:
+        """``function(worker, …)`` for each worker, so that they work at the same time; what it returned, in order.
+
+        The function runs here, in this thread, for one worker after the other: functions are not sent to workers. What
+        it asks of pointers runs on the workers, and each has its share before the first is waited for. Pointers and
+        futures that it returns (itself, or in lists, tuples and dicts) are fetched, all at once, as by ``fp.gather``.
+        A function that waits inside (``get()``, ``p.shape``, ``float(p)``) holds up the workers after it.
+
+        Args:
+            function: called with a worker, and one value of each further argument, as by the builtin ``map``.
+            workers: workers of this run, or their names; all by default.
+            each: iterables with one value for each worker.
+
+        Raises what the function raises, what ``fp.gather`` does, and UsageError when there are not as many values.
+        """
+        from farptr.client.together import map_workers
+
+        return map_workers(self, function, workers, each)
+
     def leaks(self) -> list[Leak]:
         """What is stored or counted though nobody can reach it; empty, unless farptr has a fault. Waits.
 
@@ -251,9 +270,11 @@ class Run:
 
     def close(self) -> None:
         """End the run (if it was started here) or leave it. Again does nothing."""
-        self._session.close("this run was closed")
-        if self._running:
-            self._running.close()
+        try:
+            self._session.close("this run was closed")
+        finally:
+            if self._running:
+                self._running.close()
 
     def __enter__(self) -> Run:
         return self
@@ -348,12 +369,14 @@ def connect(name: str | None = None, *, sync: bool | None = None, timeout: float
     return run
 
 
+@interrupts.guarded
 def _join(address: str, *, sync: bool | None, timeout: float | None, running: Running | None, name: str) -> Run:
     dealer = Dealer(address, {"role": "client", "name": "me"})
     welcome = dealer.welcome
     core = SessionCore(number=welcome["number"], epoch=welcome["epoch"], seed=welcome["seed"], block=welcome["block"])
     synchronous = os.environ.get(SYNC_VARIABLE, "") not in ("", "0") if sync is None else sync
     session = Session(core, dealer, sync=synchronous, timeout_s=timeout)
+    interrupts.opened(session)
     directory = Path(address.removeprefix("ipc://")).parent
     run = Run(session, welcome["roster"], running, name=name, directory=directory)
     for tell in opened.observers:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from farptr.client import interrupts
 from farptr.client.answers import Answer, Lost
 from farptr.client.core import SessionCore
 from farptr.client.flushing import FlushTimer
@@ -33,6 +34,7 @@ from farptr.protocol.errors import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
+    from farptr.client.pending import Pending
     from farptr.client.pointer import Pointer
 
 TIMEOUT_S = 30.0
@@ -56,6 +58,10 @@ class Session:
         self.link = Link(core, connection)
         self.sync_mode = sync
         self.timeout_s = timeout_s
+        self.threads = timer
+        """Whether it may have threads of its own."""
+        self.pending: Pending | None = None
+        """Futures, once there were any."""
         self.dead: deque[Node] = deque()
         """Nodes whose owning handle died; a finalizer only appends here."""
         self.token = object()
@@ -98,7 +104,13 @@ class Session:
             full = core.out.full and core.out.full & {ALL, *(e.header.destination for e in core.batches.ready)}
             self.link.send_ready()
             if full:
-                self._wait_for_room(full)
+                upto = core.commands
+                try:
+                    self._wait_for_room(full)
+                except BaseException:
+                    for key in core.answers.asked(first, upto):
+                        core.give_up(key)  # its number gets to nobody
+                    raise
         if self.timer.parked and core.batches.pending():
             self.timer.wake()
 
@@ -152,11 +164,11 @@ class Session:
                 if self.usable:
                     self.link.send_ready()
                 raise
-            if isinstance(answer, Lost):
-                raise core.parties.worker_lost(answer.worker, answer.hop)
             return self._outcome(answer)
 
-    def _outcome(self, answer: Answer) -> Answer:
+    def _outcome(self, answer: Answer | Lost) -> Answer:
+        if isinstance(answer, Lost):
+            raise self.core.parties.worker_lost(answer.worker, answer.hop)
         if answer.status == FAILED:
             report = answer.value
             if self._issued(report):
@@ -216,10 +228,15 @@ class Session:
     def flush(self) -> None:
         """Send what waits in batches, without waiting for its effect."""
         with self.link.mutex:
-            if self.usable:
+            if self.usable or self.link.forked:
                 self.admit()
                 self.core.out.flush()
                 self.link.send_ready()
+
+    def release_soon(self) -> None:
+        """Under the lock: see that what was given up outside a command is told."""
+        if self.timer.parked:
+            self.timer.wake()
 
     def look(self) -> None:
         """See whether the connection was cut, and mend it: for a session that waits for nothing."""
@@ -234,13 +251,15 @@ class Session:
     def close(self, why: str = "this session is closed") -> None:
         """Say goodbye and close the connection; whoever waits gets SessionClosed."""
         with self.link.mutex:
-            if self.closed:
-                return
-            self.link.usable = False
-            if not self.link.forked:
-                self.core.out.leave()
-            self.link.close(why)
-            self.timer.wake()
+            if not self.closed:
+                self.link.usable = False
+                if not self.link.forked:
+                    self.core.out.leave()
+                self.link.close(why)
+                self.timer.wake()
+        if self.pending is not None:
+            self.pending.end(self)
+        interrupts.closed(self)
 
     @property
     def usable(self) -> bool:
@@ -255,6 +274,8 @@ class Session:
     def in_child(self) -> None:
         """This is a forked child now: the connection is the parent's."""
         self.link.in_child()
+        if self.pending is not None:
+            self.pending.in_child()
 
 
 class _Command:

@@ -53,6 +53,13 @@ class Patience:
         self.progress = progress
         self._deadline = self._next()
 
+    def renewed(self, progress: int) -> bool:
+        """Whether there was some, or nobody had looked yet: then it goes on."""
+        if self.progress is not None and progress <= self.progress:
+            return False
+        self.renew(progress)
+        return True
+
 
 def wait_for(
     link: Link,
@@ -75,7 +82,11 @@ def wait_for(
         link.connection.check()
         if link.closed:
             raise link.ended()
-        if limit_s is not None and time.monotonic() - began_s >= STOPPED_S and (error := stopped()) is not None:
+        late = limit_s is not None and time.monotonic() - began_s >= STOPPED_S
+        error = (stopped() or _behind(link)) if late else None
+        if late and done():
+            return  # it came while the broker was asked
+        if error is not None:
             try:
                 raise error
             finally:
@@ -94,32 +105,48 @@ def wait_for(
             link.lead(sleep_s)
 
 
+def _behind(link: Link) -> WorkerUnresponsive | None:
+    """The error for who waits behind a fence that waits for a stopped worker: only the broker knows of that."""
+    parties = link.core.parties
+    worker = progress(link)["behind"] if parties.stalled else 0
+    return parties.unresponsive(worker) if worker in parties.stalled else None
+
+
 def _check_progress(link: Link, patience: Patience, done: Callable[[], bool], doing: Doing) -> None:
     """The time is over. A long honest queue is no reason to give up: only a lack of progress is."""
-    now = _progress(link)
-    if done() or patience.progress is None or now["done"] > patience.progress:
+    now = progress(link)
+    if done():
         patience.renew(now["done"])
-        return
+    elif not patience.renewed(now["done"]):
+        raise no_progress(patience, doing, now)
+
+
+def no_progress(patience: Patience, doing: Doing, now: dict[str, Any]) -> DeadlineExceeded:
+    """The error for who waited too long; ``now`` is what ``progress`` said."""
     busy = ", ".join(f"{name} has {n} to do" for name, n in now["queues"].items()) or "no worker is busy"
-    raise DeadlineExceeded(
+    return DeadlineExceeded(
         f"no answer within {patience.limit_s:g} s {doing()}, and no progress: {busy}",
         hint="timeout=None waits for ever; `farptr ps` shows what the workers do",
     )
 
 
-def _progress(link: Link) -> dict[str, Any]:
+def progress(link: Link) -> dict[str, Any]:
+    """What the run has done, and what its workers have to do; raises DeadlineExceeded when the broker does not say."""
     core = link.core
     key = core.out.ask_broker({"what": "progress"})
-    link.send_ready()
-    deadline = time.monotonic() + PROGRESS_TIMEOUT_S
-    while key not in core.answers.come:
-        left_s = deadline - time.monotonic()
-        link.connection.check()
-        if left_s <= 0:
-            core.give_up(key)
-            raise DeadlineExceeded(f"the broker does not answer (waited {PROGRESS_TIMEOUT_S:g} s)")
-        if link.leader is None:
-            link.lead(left_s)
-        else:
-            link.follow(min(left_s, 0.1))
+    try:
+        link.send_ready()
+        deadline = time.monotonic() + PROGRESS_TIMEOUT_S
+        while key not in core.answers.come:
+            left_s = deadline - time.monotonic()
+            link.connection.check()
+            if left_s <= 0:
+                raise DeadlineExceeded(f"the broker does not answer (waited {PROGRESS_TIMEOUT_S:g} s)")
+            if link.leader is None:
+                link.lead(left_s)
+            else:
+                link.follow(min(left_s, 0.1))
+    except BaseException:
+        core.give_up(key)
+        raise
     return core.answers.come.pop(key).value  # type: ignore[no-any-return,union-attr]

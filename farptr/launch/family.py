@@ -61,10 +61,14 @@ class Family:
                 yield child, os.waitstatus_to_exitcode(status)
 
     def end(self) -> None:
-        """End all of them: SIGTERM, and SIGKILL for who is left after 0.3 s; returns when they are reaped."""
+        """End all of them: SIGTERM, and SIGKILL for who is left after 0.3 s; returns when they are reaped.
+
+        One that is stopped is told to go on, or it would not hear of it.
+        """
         for number, patience_s in ((signal.SIGTERM, _TERM_PATIENCE_S), (signal.SIGKILL, _KILL_PATIENCE_S)):
             for child in self:
                 child.signal(number)
+                child.signal(signal.SIGCONT)
             self._await_exits(time.monotonic() + patience_s)
 
     def _await_exits(self, deadline_s: float) -> None:

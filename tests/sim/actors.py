@@ -16,7 +16,7 @@ from farptr.client.graph import UNKNOWN, depth_of
 from farptr.client.pointer import Pointer
 from farptr.client.stored import StoredPointer
 from farptr.protocol.errors import FarptrError, SeveralFailed
-from tests.sim.faults import Killed
+from tests.sim.connections import Killed
 from tests.sim.history import Call, Failure
 
 Step = tuple[str, int, int, int]

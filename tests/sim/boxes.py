@@ -57,6 +57,7 @@ class Boxes:
         self.first_loss = min([*self.lost.values(), *given_up], default=INF)
         """From when on what nobody owns may live a little longer: a lost holder, a late answer."""
         self.stops = history.first("stop_worker", "stop_client")
+        self.stalls = history.first("stall")
         self.cut = history.first("expired", number=client)
         self.over = history.first("kill_broker")
         self.handles: dict[int, Handle] = {}
@@ -89,9 +90,10 @@ class Boxes:
         unanswered = GAVE_UP | {"BrokerLost", "ProtocolError", "SessionClosed"}
         return is_text(failures, "killed") or any(f.type in unanswered for f in failures)
 
-    def say(self, so: bool, message: str) -> None:
+    def say(self, so: bool, message: str, *parts: Any) -> None:
+        """Raise Wrong unless it is so; the message is put together only then."""
         if not so:
-            raise Wrong(message)
+            raise Wrong(message.format(*parts))
 
     # ------------------------------------------------------------ boxes
 
@@ -102,6 +104,14 @@ class Boxes:
             if len(found) > 50:
                 raise Wrong("a cycle")
         return found
+
+    def beyond(self, box: Box) -> Box:
+        """Where a dead box led."""
+        for _ in range(50):
+            if not isinstance(box.main, Box):
+                break
+            box = box.main
+        return box
 
     def loss_of(self, workers: Iterable[int]) -> float:
         """From when on a command on these workers is in doubt."""
@@ -163,10 +173,10 @@ class Boxes:
         """A failure was raised that nobody had asked for."""
         now = self.call.ended
         if error.type in LOST:
-            self.say(self.lost.get(error.worker, INF) < now, f"worker {error.worker} is not lost")
+            self.say(self.lost.get(error.worker, INF) < now, "worker {} is not lost", error.worker)
             return
         expected = self.pending.pop(error.command, None)
-        self.say(error.command not in self.told, f"#{error.command} was told of twice")
+        self.say(error.command not in self.told, "#{} was told of twice", error.command)
         self.told.add(error.command)
         if expected != error.kind:
-            self.say(self.doubtful.get(error.command, INF) < now, f"{error} where {expected} belongs")
+            self.say(self.doubtful.get(error.command, INF) < now, "{} where {} belongs", error, expected)

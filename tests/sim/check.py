@@ -8,16 +8,16 @@ import time
 import warnings
 from collections import Counter
 
-from tests.sim.programs import Runner, Step, program
+from tests.sim.programs import KINDS, Runner, Step, program
 from tests.sim.world import World
 
 NAMES = ["julie", "toby", "carol", "dan"]
 
 
-def run_seed(seed: int, length: tuple[int, int] = (12, 40)) -> World:
+def run_seed(seed: int, length: tuple[int, int] = (12, 40), kinds: dict[str, int] = KINDS) -> World:
     """One random program under one random schedule; raises when anything is wrong."""
     rng = random.Random(seed)
-    return run_program(program(rng, rng.randint(*length)), seed, rng.choice((2, 3, 3, 4)))
+    return run_program(program(rng, rng.randint(*length), kinds), seed, rng.choice((2, 3, 3, 4)))
 
 
 def run_program(steps: list[Step], seed: int, workers: int = 3) -> World:

@@ -198,6 +198,39 @@ def workers_take_everything_twice() -> Iterator[None]:
 
 
 @mutant
+def a_block_of_ids_is_granted_twice() -> Iterator[None]:
+    """A worker takes each answer to its question for ids, also one that it has had."""
+    real = WorkerCore.told
+
+    def told(self: Any, envelope: Any) -> None:
+        self._asked = envelope.header.sequence
+        real(self, envelope)
+
+    with patch.object(WorkerCore, "told", told):
+        yield
+
+
+@mutant
+def nobody_is_told_of_stops() -> Iterator[None]:
+    """The broker keeps for itself that a worker is stopped."""
+    with patch.object(BrokerCore, "stall", lambda *_: []):
+        yield
+
+
+@mutant
+def who_comes_later_is_not_told_of_stops() -> Iterator[None]:
+    """Only those hear of a stopped worker who are here when it is seen to be stopped."""
+    real = BrokerCore.register
+
+    def register(self: Any, hello: Any) -> Any:
+        with patch.object(self.settling, "stopped", {}):
+            return real(self, hello)
+
+    with patch.object(BrokerCore, "register", register):
+        yield
+
+
+@mutant
 def names_of_the_dead_are_reused() -> Iterator[None]:
     """A worker that starts again gets the party number that it had: pointers to what was lost look alive."""
     real = FaultyWorld._restart

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import random
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -20,12 +21,12 @@ import numpy as np
 
 from farptr.client.run import Run
 from farptr.protocol import body as bodies
-from farptr.protocol.commands import Envelope
-from farptr.protocol.errors import BrokerLost, FarptrError
-from farptr.protocol.header import Kind, read
+from farptr.protocol.errors import FarptrError
+from farptr.protocol.header import Kind
 from farptr.worker.core import WorkerCore
+from tests.sim.connections import Clock, FaultyConnection
 from tests.sim.history import History
-from tests.sim.world import Deadlock, Frames, Link, SimConnection, Twice, World, envelope_of
+from tests.sim.world import Deadlock, Frames, Link, Twice, World, envelope_of
 
 DUPLICATES = True
 """Envelopes may come twice: every core drops what it has had."""
@@ -48,10 +49,6 @@ OWN = np.array([5, 6, 7])
 """What every worker has loaded itself."""
 
 
-class Killed(BaseException):
-    """This client's process is gone: nothing of its program goes on."""
-
-
 class Broken(AssertionError):
     """A core did what none may do."""
 
@@ -68,78 +65,6 @@ class Fault(NamedTuple):
     """Chooses what follows."""
 
 
-class Clock:
-    """Stands for the module ``time`` where a client waits."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def monotonic(self) -> float:
-        return self.now_s
-
-
-class FaultyConnection(SimConnection):
-    """A client's way to a broker that may be gone, from a process that may be."""
-
-    _world: FaultyWorld
-    killed = False
-    severed = False
-    noticed_at = 0
-    """Deliveries before it notices that it is cut, if nothing else makes it."""
-
-    @property
-    def cut(self) -> bool:
-        return self.severed and self._world.steps >= self.noticed_at and not self._world.broker_gone
-
-    @cut.setter
-    def cut(self, value: bool) -> None:
-        self.severed = value
-
-    def again(self, number: int) -> int:
-        self._go_on()
-        self.check()
-        world = self._world
-        for queue in (world.up[number].queue, world.down[number].queue, self.inbox):
-            queue.clear()
-        hello = {"resume": number, "received": self.received, "pid": 0, "host": "world"}
-        _, (welcome, *left) = world.broker.resume(hello)
-        self.severed = False
-        world.put(left)
-        return int(bodies.loads_as(dict, welcome.frame[read(welcome.frame)[1] :])["newest"])
-
-    def _go_on(self) -> None:
-        if self.killed:
-            raise Killed
-
-    def send(self, envelope: Envelope) -> None:
-        self._go_on()
-        if not self._world.broker_gone and not self.severed:
-            super().send(envelope)
-            self._go_on()
-
-    def receive(self) -> Envelope | None:
-        self._go_on()
-        return super().receive()
-
-    def wait(self, timeout_s: float) -> None:
-        world = self._world
-        while not self.inbox and not world.broker_gone and not self.cut:
-            self._go_on()
-            world.let_others_act()
-            if not self.inbox and not world.step():
-                self._go_on()
-                self.noticed_at = 0
-                if self.cut:
-                    return
-                world.pass_time(timeout_s)
-                return
-        self._go_on()
-
-    def check(self) -> None:
-        if self._world.broker_gone:
-            raise BrokerLost("the broker of run 'world' is gone, and the run with it")
-
-
 class FaultyWorld(World):
     """One broker, some workers, some clients, every schedule that a seed can give, and what breaks meanwhile."""
 
@@ -151,6 +76,10 @@ class FaultyWorld(World):
         clients: int = 1,
         faults: Sequence[Fault] = (),
         duplicates: float = 0.0,
+        looks: float = 0.0,
+        asks: bool = False,
+        crowd: bool = False,
+        unread: bool = False,
     ) -> None:
         self.record = History()
         self.clock = Clock()
@@ -159,6 +88,13 @@ class FaultyWorld(World):
         """Parties that live, and that the broker has given up."""
         self.stopped: dict[int, float] = {}
         """Stopped parties, and when they go on."""
+        self.looks = looks
+        """How likely the broker looks, at each step, whose process is stopped."""
+        self._eyes = random.Random(-seed)
+        self._asks = asks
+        """Whether workers soon ask for more ids."""
+        self._unread = unread
+        """Whether what a killed party had sent still comes when the broker knows that it is gone."""
         self.actors: list[Any] = []
         self.struck = 0
         """Faults that found somebody."""
@@ -167,7 +103,7 @@ class FaultyWorld(World):
         self._gone: dict[int, str] = {}
         """Names of workers that were killed or cut off."""
         self._run_once: set[tuple[int, ...]] = set()
-        self._granted: set[int] = set()
+        self.granted: set[int] = set()
         """Blocks of ids that workers were given."""
         self._order = itertools.count()
         self._events: list[tuple[int, int, Callable[[], None]]] = []
@@ -176,6 +112,8 @@ class FaultyWorld(World):
         super().__init__(workers, seed, clients=0)
         self.crosstalk = self.rng.choice((0.0, 0.1, 0.4))
         """How likely another client acts while one waits, at each chance."""
+        if crowd:
+            self.pace, self.crosstalk = 0.0, 0.9
         for _ in range(clients):
             self.add_client()
 
@@ -188,13 +126,14 @@ class FaultyWorld(World):
         return core
 
     def _watch_ids(self, ids: Any) -> None:
-        """This worker soon asks for more ids; a block that is granted twice would make two objects of one name."""
-        ids.left = FEW_IDS
+        """A block that is granted twice would make two objects of one name."""
+        if self._asks:
+            ids.left = FEW_IDS
 
         def grant(block: int) -> None:
-            if block in self._granted:
+            if block in self.granted:
                 raise Broken(f"block {block} of ids was granted twice")
-            self._granted.add(block)
+            self.granted.add(block)
             type(ids).grant(ids, block)
 
         ids.grant = grant
@@ -205,6 +144,12 @@ class FaultyWorld(World):
         session.timeout_s = 30.0
         session.link.connection = FaultyConnection(self, session.core.number)
         return run
+
+    def see_to_workers(self) -> None:
+        """Where no worker is left, one is started again, if the broker knows of an end."""
+        ended = [name for name in self._gone.values() if self.broker.roster.worker(name) is None]
+        if ended and not self.workers:
+            self._restart(ended[0])
 
     def let_others_act(self) -> None:
         """While one client waits, others go on."""
@@ -222,6 +167,8 @@ class FaultyWorld(World):
             heapq.heappop(self._events)[2]()
         if self.broker_gone:
             return False
+        if (self.stopped or self.broker.settling.stopped) and self._eyes.random() < self.looks:
+            self.look_around()
         if super().step():
             return True
         if not self._events:
@@ -239,11 +186,23 @@ class FaultyWorld(World):
         self.clock.now_s += seconds
         for number in [n for n, until_s in self.stopped.items() if until_s <= self.clock.now_s]:
             del self.stopped[number]
+        if self.looks:
+            self.look_around()
+
+    def look_around(self) -> None:
+        """The broker sees which workers with work are stopped, and which go on: as its shell does."""
+        turns, stalled = self.broker.settling.turns, self.broker.settling.stopped
+        for number in sorted({*self.stopped, *stalled} & turns.keys()):
+            stopped = number in self.stopped
+            if stopped != (number in stalled) and not self.broker_gone and (turns[number] or not stopped):
+                self.record.note("stall" if stopped else "unstall", number)
+                self._post(self.broker.stall(number, "its process is stopped" if stopped else ""))
 
     def calm(self) -> None:
         """No more faults; whoever is stopped goes on, and whatever must follow follows."""
         self._faults.clear()
         self.stopped.clear()
+        self.look_around()
         while self._events:
             heapq.heappop(self._events)[2]()
 
@@ -336,7 +295,8 @@ class FaultyWorld(World):
             return
         self._post(self.broker.lose(number, "it was killed by signal 9 (SIGKILL)", -9))
         self.broker.check()
-        self.up.pop(number, None)
+        if not self._unread:
+            self.up.pop(number, None)
         self._perhaps_restart(number, how)
 
     def _perhaps_restart(self, number: int, how: int) -> None:
@@ -346,7 +306,7 @@ class FaultyWorld(World):
             self._later(after, lambda: self._restart(name))
 
     def _restart(self, name: str) -> None:
-        if not self.broker_gone and name not in self.workers:
+        if not self.broker_gone and self.broker.roster.worker(name) is None:
             self.record.note("restart", self.add_worker(name).number)
 
     def _cut(self, number: int, how: int) -> None:
@@ -407,6 +367,8 @@ class FaultyWorld(World):
     def finish(self) -> None:
         """``World.finish`` for those who live."""
         self.calm()
+        for number in [number for number, session in self.sessions.items() if session.closed]:
+            self._expire(number)  # its goodbye was lost with its connection
         for number in self.cut:
             self.by_number.pop(number, None)
             self.sessions.pop(number, None)

@@ -8,7 +8,7 @@ import pytest
 
 import farptr as fp
 from farptr.client import waiting
-from farptr.protocol.errors import WorkerLost
+from farptr.protocol.errors import WorkerLost, WorkerUnresponsive
 from tests.sim.faults import FaultyWorld
 from tests.sim.world import World
 
@@ -78,7 +78,7 @@ def an_answer_comes_with_the_word_on_progress() -> None:
     """J goes on in the moment in which the client asks how far things are: when it has its answer it waits no longer"""
     for seed in range(20):
         world = FaultyWorld(["julie"], seed)
-        world.pace = world.flushes = 0.0
+        world.pace = world.flushes = world.looks = 0.0
         (julie,) = world.runs[0]
         world.runs[0]._session.timeout_s = 2.0
         x = fp.tensor([1, 2]).send(julie)
@@ -113,7 +113,32 @@ def a_caught_error_keeps_nothing() -> None:
         gc.enable()
 
 
+def a_stopped_worker_is_named() -> None:
+    """J's process is stopped: who waits for J hears of it soon, who comes later too; nobody else does, and J goes on"""
+    world = FaultyWorld(["julie", "toby"], 1, clients=2)
+    world.pace = world.flushes = 0.0
+    world.looks = 1.0
+    first, second = world.runs
+    julie, theirs = first["julie"], second["toby"]
+    x, y = fp.tensor([1, 2]).send(julie), fp.tensor([3]).send(theirs)
+    first.sync()
+    world.stopped[julie.number] = 1000.0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(waiting, "time", world.clock)
+        with pytest.raises(WorkerUnresponsive, match="julie"):
+            x.get_copy()
+        late = world.add_client()
+        with pytest.raises(WorkerUnresponsive, match="julie"):
+            fp.tensor([1]).send(late["julie"]).get_copy()
+        assert world.clock.now_s < 5.0
+        assert y.get().tolist() == [3]
+        del world.stopped[julie.number]
+        world.look_around()
+        assert x.get().tolist() == [1, 2]
+    world.finish()
+
+
 SCENARIOS = [
-    a_caught_error_keeps_nothing, a_push_is_lost, the_last_holder_dies_alone,
+    a_caught_error_keeps_nothing, a_push_is_lost, the_last_holder_dies_alone, a_stopped_worker_is_named,
     a_question_goes_further_than_believed, an_answer_comes_with_the_word_on_progress,
 ]  # fmt: skip

@@ -49,6 +49,8 @@ class Model:
     def __init__(self, workers: Iterable[str]) -> None:
         self.stores: dict[str, list[Box]] = {w: [] for w in workers}
         self.handles: list[Handle] = []
+        self.promised: list[Handle] = []
+        """Handles that a fetch has until its answer is taken, and those that it will give."""
         self.pending: dict[int, str] = {}
         """Failures to be told at ``sync()``, by command number."""
 
@@ -76,14 +78,14 @@ class Model:
             self.stores[worker].append(box)
             return box
         box.content = content
-        if not any(h.owns and h.box is box for h in self.handles):
+        if not any(h.owns and h.box is box for h in (*self.handles, *self.promised)):
             box.place = place
         return box
 
     def collect(self) -> None:
         """Take away what nobody refers to."""
         live: set[int] = set()
-        todo = [h.box for h in self.handles if h.owns]
+        todo = [h.box for h in (*self.handles, *self.promised) if h.owns]
         while todo:
             box = todo.pop()
             if id(box) not in live:

@@ -424,8 +424,8 @@ def foreign_paths_are_believed() -> Iterator[None]:
     def found(self: Any, name: int, is_pointer: bool) -> Any:
         return real_found(self, name, False)
 
-    def arrived(self: Any, name: int, source: Any) -> Any:
-        node = real_arrived(self, name, source)
+    def arrived(self: Any, name: int, source: Any, led_to: Any) -> Any:
+        node = real_arrived(self, name, source, led_to)
         if node.foreign:
             node.target = None
         return node

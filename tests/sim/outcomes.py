@@ -57,10 +57,13 @@ class Checker(Boxes):
         """Whether a call ended for a reason that has nothing to do with its object; raises when there was none."""
         now = self.call.ended
         if error.type in LOST:
-            self.say(self.lost.get(error.worker, INF) < now, f"worker {error.worker} is not lost")
+            self.say(self.lost.get(error.worker, INF) < now, "worker {} is not lost", error.worker)
             return self.call.kind not in ("get", "get_copy", "ask")
         if error.type == "BrokerLost":
             self.say(self.over < now, "the broker is not gone")
+            return True
+        if error.type == "WorkerUnresponsive":
+            self.say(self.stalls < now, "the broker told of no worker that is stopped")
             return True
         if error.type in GAVE_UP:
             self.say(self.stops < now, "nothing was stopped")
@@ -83,11 +86,11 @@ class Checker(Boxes):
         error = call.outcome
         self.say(isinstance(error, Failure), "no pointer")
         if error.type == "ObjectGone" and h is not None:
-            self.say(not h.owns and self._gone_at(h.box) < call.ended, f"{h.box} is not gone")
+            self.say(not h.owns and self._gone_at(h.box) < call.ended, "{} is not gone", h.box)
             return False
         unsure = [self.handles[n].box for n in call.details.get("hs", (call.details.get("h", 0),)) if n in self.handles]
         doubt = min((self.doubt(self.chain(b)) for b in unsure), default=INF)
-        self.say(error.type in REFUSED and doubt < call.ended, f"it raised {error}")
+        self.say(error.type in REFUSED and doubt < call.ended, "it raised {}", error)
         return False
 
     def _sendp(self, call: Call) -> None:
@@ -165,6 +168,9 @@ class Checker(Boxes):
         main, alts = self._outcome(ends, lambda *v: _changed(call.code, *v))
         if isinstance(main, Fails):
             self.fails(main.kind)
+            if end.dead and doubt < INF:  # it may live a little longer, and lead there
+                there = self.beyond(end)
+                there.unsure = min(there.unsure, doubt)
             return
         if doubt < INF and main is not None:
             alts += [(end.main, doubt), *((v, max(s, doubt)) for v, s in end.alts)]
@@ -179,8 +185,8 @@ class Checker(Boxes):
     def _move(self, call: Call) -> None:
         h = self.handles[call.h]
         if call.failed:
-            self.say(call.outcome.type == "ObjectGone" and not h.owns, f"it raised {call.outcome}")
-            self.say(self._gone_at(h.box) < call.ended, f"{h.box} is not gone")
+            self.say(call.outcome.type == "ObjectGone" and not h.owns, "it raised {}", call.outcome)
+            self.say(self._gone_at(h.box) < call.ended, "{} is not gone", h.box)
             return
         if h.box.dead:
             self.say(self.first_loss < call.ended, "what is gone was moved")
@@ -237,13 +243,13 @@ class Checker(Boxes):
         if isinstance(outcome, Failure):
             self._failed(box, outcome, [box])
         elif box.dead:
-            self.say(self.first_loss < now, f"{box} is dead, and answered")
+            self.say(self.first_loss < now, "{} is dead, and answered", box)
         elif is_text(outcome, "pointer"):
             fits = isinstance(box.main, Box) and box.main.worker == call.worker and box.main.id in (None, call.id)
-            self.say(fits or box.unsure < now, f"a pointer to {call.worker}:{call.id} from {box}")
+            self.say(fits or box.unsure < now, "a pointer to {}:{} from {}", call.worker, call.id, box)
         elif box.unsure >= now:
             values = [v for v, since in [(box.main, -1), *box.alts] if since < now]
-            self.say(any(same(v, outcome) for v in values), f"{outcome} where {values} belong")
+            self.say(any(same(v, outcome) for v in values), "{} where {} belong", outcome, values)
         if is_text(outcome, "pointer"):
             found = self._pointed_at(box, call)
             self.handles[call.label] = Handle(found, True, max(-1, found.life) if found.life < now else INF)
@@ -266,16 +272,16 @@ class Checker(Boxes):
         if error.type in LOST:
             # A handle of what is gone leads where it did: that is found first.
             unsure = min(-1 if b.dead else b.unsure for b in path)
-            self.say(error.worker in {b.worker for b in path} or unsure < now, f"{error.worker} is not on the way")
+            self.say(error.worker in {b.worker for b in path} or unsure < now, "{} is not on the way", error.worker)
             return
         if isinstance(box.main, Fails) and not box.dead and error.kind == box.main.kind:
             self.pending.pop(box.main.command, None)
             return
         gone = min(self._gone_at(b) for b in path)
         if error.type == "ObjectGone":
-            self.say(gone < now, f"{first} is not gone")
+            self.say(gone < now, "{} is not gone", first)
             return
-        self.say(min(b.unsure for b in path) < now, f"{box} raised {error}")
+        self.say(min(b.unsure for b in path) < now, "{} raised {}", box, error)
 
     def _ask(self, call: Call) -> None:
         path = self.chain(self.handles[call.h].box)
@@ -285,7 +291,7 @@ class Checker(Boxes):
         else:
             sure = self.doubt(path) >= call.ended and not end.dead
             fits = isinstance(end.main, np.ndarray) and outcome == end.main.shape
-            self.say(fits or not sure, f"shape {outcome} of {end}")
+            self.say(fits or not sure, "shape {} of {}", outcome, end)
 
     def _sync(self, call: Call) -> None:
         failures = [call.outcome] if isinstance(call.outcome, Failure) else call.outcome
@@ -296,29 +302,32 @@ class Checker(Boxes):
         for error in failures:
             self._told(error)
         silent = {n: kind for n, kind in self.pending.items() if self.doubtful.get(n, INF) >= call.ended}
-        self.say(not silent, f"nobody was told of {silent}")
+        self.say(not silent, "nobody was told of {}", silent)
         self.pending.clear()
 
     def _list(self, call: Call) -> None:
-        self.say(isinstance(call.outcome, dict), f"it raised {call.outcome}")
+        self.say(isinstance(call.outcome, dict), "it raised {}", call.outcome)
         for box in self.boxes:
             if box.worker != call.at or box.id is None or self._gone_at(box) < call.ended:
                 continue
-            self.say(box.id in call.outcome, f"{box} is not listed")
+            self.say(box.id in call.outcome, "{} is not listed", box)
             shown = call.outcome[box.id]
             if isinstance(box.main, np.ndarray):
                 values = [v for v, since in [(box.main, -1), *box.alts] if since < call.ended]
                 hidden = isinstance(shown, str) and same(box.main, OWN)
-                self.say(hidden or any(same(v, shown) for v in values), f"{shown} where {values} belong")
+                self.say(hidden or any(same(v, shown) for v in values), "{} where {} belong", shown, values)
             elif isinstance(box.main, Box):
-                self.say(shown[0] == "pointer" and shown[2] == (box.main.id or shown[2]), f"{shown} for {box}")
+                self.say(shown[0] == "pointer" and shown[2] == (box.main.id or shown[2]), "{} for {}", shown, box)
 
     # ------------------------------------------------------------ what others find
 
     def _forgotten(self, at: int, name: str) -> float:
-        """When somebody began to take a name away, from now on."""
+        """When somebody began to take a name away, from now on; or had given up waiting for that before it was done."""
         forgets = [c for c in self.history.calls if c.kind == "forget" and (c.at, c.name) == (at, name)]
-        return min((c.began for c in forgets if c.ended > self.call.began), default=INF)
+        late = (c.failed and c.outcome.type in GAVE_UP for c in forgets)
+        return min(
+            (c.began for c, too in zip(forgets, late, strict=True) if too or c.ended > self.call.began), default=INF
+        )
 
     def _publish(self, call: Call) -> None:
         box = self.handles[call.h].box
@@ -327,12 +336,12 @@ class Checker(Boxes):
             until = -1
             if call.outcome.type != "BadName":
                 gone = call.outcome.type == "ObjectGone" and self._gone_at(box) < call.ended
-                self.say(gone, f"it raised {call.outcome}")
+                self.say(gone, "it raised {}", call.outcome)
         self.kept.append((box, until))
 
     def _named(self, call: Call) -> None:
         if call.failed:
-            self.say(call.outcome.type == "UnknownData", f"it raised {call.outcome}")
+            self.say(call.outcome.type == "UnknownData", "it raised {}", call.outcome)
             self.say(call.name != "own", "own data is gone")
             return
         value = OWN if call.name == "own" else self.published.get((call.worker, call.id))
@@ -345,7 +354,7 @@ class Checker(Boxes):
 
     def _forget(self, call: Call) -> None:
         if call.failed:
-            self.say(call.outcome.type == "UnknownData", f"it raised {call.outcome}")
+            self.say(call.outcome.type == "UnknownData", "it raised {}", call.outcome)
 
 
 def _changed(code: str, first: np.ndarray, *rest: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ import farptr as fp
 from farptr.client.pointer import Pointer
 from farptr.client.stored import StoredError, StoredPointer
 from farptr.protocol.errors import FarptrError, NotCollocated, ObjectGone, SeveralFailed
+from tests.sim.fetching import Fetching, Later, Mismatch, same
 from tests.sim.model import Box, Failed, Handle, Model
 
 Step = tuple[str, int, int, int]
@@ -24,18 +25,16 @@ KINDS = {
     "both": 2, "bad": 2, "badchange": 2, "move": 4, "remote_get": 3, "copy": 1, "clone": 2, "get": 2, "get_copy": 2,
     "del": 3, "list": 2, "sync": 1, "ask": 1,
 }  # fmt: skip
+MORE_KINDS = KINDS | {"get_all": 2, "get_all_copy": 2, "later": 3, "take": 2}
+"""With what came later: seeds keep their programs."""
 DEPTH = 4
 BIG = np.ones(7)
 
 
-class Mismatch(AssertionError):
-    """The run and the model differ."""
-
-
-def program(rng: random.Random, length: int) -> list[Step]:
+def program(rng: random.Random, length: int, kinds_of: dict[str, int] = KINDS) -> list[Step]:
     """A random program; some kinds are frequent in one and absent in another."""
-    kinds = list(KINDS)
-    weights = [KINDS[k] * rng.choice((0, 1, 1, 3)) for k in kinds]
+    kinds = list(kinds_of)
+    weights = [kinds_of[k] * rng.choice((0, 1, 1, 3)) for k in kinds]
     weights[0] += 1
     steps = [("send", rng.randrange(60), rng.randrange(60), 0)]
     for kind in rng.choices(kinds, weights, k=length - 1):
@@ -43,12 +42,7 @@ def program(rng: random.Random, length: int) -> list[Step]:
     return steps
 
 
-def same(a: Any, b: Any) -> bool:
-    a, b = np.asarray(a), np.asarray(b)
-    return a.dtype == b.dtype and a.shape == b.shape and bool(np.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
-
-
-class Runner:
+class Runner(Fetching):
     """One program on one run."""
 
     def __init__(self, run: Any) -> None:
@@ -58,6 +52,7 @@ class Runner:
         self.model = Model(self.names)
         self.locals: list[tuple[str, Any]] = []
         self.text: list[str] = []
+        self.later: list[Later] = []
         self.changes: set[int] = set()
         """Commands whose failure surfaces at a later use of the handle."""
         self._count = 0
@@ -126,6 +121,7 @@ class Runner:
     def do_resend(self, a: int, b: int, c: int) -> None:
         if not self.locals:
             return
+        self._take_pointers()
         at = a % len(self.locals)
         name, value = self.locals[at]
         worker = self.names[b % len(self.names)]
@@ -137,6 +133,7 @@ class Runner:
             value += 1  # what was sent must not change with it
 
     def do_sendp(self, a: int, b: int, c: int) -> None:
+        self._take_pointers()
         h = self._handle(b)
         if h is None or (not h.box.dead and len(self.model.chain(h.box)) >= DEPTH):
             return
@@ -258,6 +255,7 @@ class Runner:
     # ------------------------------------------------------------ steps: places
 
     def do_move(self, a: int, b: int, c: int) -> None:
+        self._take_pointers()
         h = self._handle(b)
         worker = self.names[a % len(self.names)]
         if h is None or h.box.worker == worker:
@@ -413,6 +411,8 @@ class Runner:
         try:
             for step in steps:
                 self.step(step)
+            while self.later:
+                self.step(("take", 0, 0, 0))
             for at in range(len(self.names)):
                 self.do_list(at, 0, 0)
             self.do_sync(0, 0, 0)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.sim.check import run_program, run_seed
-from tests.sim.programs import KINDS
+from tests.sim.programs import MORE_KINDS
 from tests.sim.world import World
 
 SEEDS = 300
@@ -36,7 +36,7 @@ KEPT = {
 }
 
 number = st.integers(0, 59)
-steps = st.lists(st.tuples(st.sampled_from(sorted(KINDS)), number, number, number), min_size=1, max_size=14)
+steps = st.lists(st.tuples(st.sampled_from(sorted(MORE_KINDS)), number, number, number), min_size=1, max_size=14)
 
 
 @settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
@@ -55,6 +55,16 @@ def test_random_programs_equal_their_plain_numpy(block):
             raise
 
 
+@pytest.mark.parametrize("block", range(5))
+def test_programs_that_fetch_through_chains_and_take_answers_later(block):
+    for seed in range(100 * block, 100 * (block + 1)):
+        try:
+            run_seed(seed, kinds=MORE_KINDS)
+        except Exception as error:
+            error.add_note(f"run_seed({seed}, kinds=MORE_KINDS)")
+            raise
+
+
 @pytest.mark.parametrize("seed", KEPT)
 def test_seeds_that_once_failed(seed):
     run_seed(seed)
@@ -65,6 +75,7 @@ def test_seeds_that_once_failed(seed):
 def test_many_random_programs(block):
     for seed in range(10_000 + 200 * block, 10_200 + 200 * block):
         run_seed(seed)
+        run_seed(seed, kinds=MORE_KINDS)
 
 
 @pytest.mark.parametrize("seed", range(12))

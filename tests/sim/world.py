@@ -29,7 +29,7 @@ from farptr.client.run import Run
 from farptr.client.session import Session
 from farptr.protocol import body as bodies
 from farptr.protocol.commands import KEEP_NOT, Envelope
-from farptr.protocol.header import Header, Kind, decode, encode, read
+from farptr.protocol.header import Kind, decode, encode, read
 from farptr.protocol.ids import IdBlock
 from farptr.worker.core import WorkerCore
 
@@ -157,7 +157,6 @@ class World:
         self.by_number: dict[int, WorkerCore] = {}
         self.sessions: dict[int, SimSession] = {}
         self.runs: list[Run] = []
-        self._asked_ids: set[int] = set()
         for name in workers:
             self.add_worker(name)
         for _ in range(clients):
@@ -290,13 +289,11 @@ class World:
             core.news(bodies.loads_as(dict, envelope.body))
             return
         if envelope.header.kind == Kind.TOLD:
-            core.ids.grant(bodies.loads_as(int, envelope.body))
-            self._asked_ids.discard(core.number)
+            core.told(envelope)
             return
-        if core.ids.low() and core.number not in self._asked_ids:
-            self._asked_ids.add(core.number)
-            body = bodies.dumps({"what": "ids"})
-            queue.append(frames(Envelope(Header(Kind.ASK, epoch=core.epoch, body_bytes=len(body)), body)))
+        question = core.ask_for_ids()
+        if question is not None:
+            queue.append(frames(question))
         queue.extend([frames(e) for e in core.turn(envelope)])
         core.check()
 
@@ -381,6 +378,6 @@ class World:
             left += [f"session {number} counts {session.count}"] if session.count else []
             left += [f"session {number} input {item.header}" for item in session.input]
         settling = self.broker.settling
-        if settling.total or settling.barrier:
-            left.append(f"the broker counts {settling.total}, barrier {list(settling.barrier)}")
+        if settling.total or settling.alls:
+            left.append(f"the broker counts {settling.total}, waits for all: {settling.alls}")
         return left

@@ -1,4 +1,4 @@
-"""The broker's decisions, one envelope at a time: order, fences, barriers, losses, faults."""
+"""The broker's decisions, one envelope at a time: order, fences, phases, losses, faults."""
 
 from __future__ import annotations
 
@@ -139,17 +139,29 @@ def test_one_clients_fence_is_no_concern_of_another():
     assert bench.core.settling.sessions[bench["me1"]].input
 
 
-def test_an_all_barrier_waits_for_every_session_and_holds_their_inputs():
+def test_an_all_waits_for_every_session_and_for_nothing_that_came_later():
     bench = Bench(clients=2)
     command(bench, "julie")
     assert bench.give("me2", Kind.SYNC, flags=Flag.FENCE | Flag.ALL, sequence=7) == []
-    assert command(bench, "julie") == [], "held, or the barrier might wait for ever"
-    out = bench.done("julie")
-    assert out == [(Kind.SYNCED, bench["me2"]), (Kind.COMMAND, bench["julie"])]
+    assert command(bench, "julie") == [(Kind.COMMAND, bench["julie"])], "nobody is held by it"
+    assert bench.done("julie") == [(Kind.SYNCED, bench["me2"])]
     assert bench.got[bench["me2"]][0].sequence == 7
+    assert bench.core.settling.total == 1
 
 
-def test_two_barriers_at_once():
+def test_an_all_waits_for_what_follows_from_what_it_waits_for():
+    """A forward, and what that frees, belong to the phase of the command that made them."""
+    bench = Bench(clients=2)
+    command(bench, "julie")
+    bench.give("me2", Kind.SYNC, flags=Flag.FENCE | Flag.ALL)
+    bench.give("julie", Kind.COMMAND, destination="toby", flags=Flag.DONE)
+    command(bench, "toby")
+    assert bench.core.settling.alls == {bench["me2"]: 0}
+    assert bench.done("toby") == [(Kind.SYNCED, bench["me2"])]
+    assert bench.core.settling.under_way == {1: 1}
+
+
+def test_two_alls_at_once():
     bench = Bench(clients=2)
     command(bench, "julie")
     command(bench, "julie", source="me2")
@@ -157,7 +169,41 @@ def test_two_barriers_at_once():
         assert bench.give(client, Kind.SYNC, flags=Flag.FENCE | Flag.ALL) == []
     bench.done("julie")
     assert bench.done("julie", root="me2") == [(Kind.SYNCED, bench["me1"]), (Kind.SYNCED, bench["me2"])]
-    assert not bench.core.settling.barrier
+    assert not bench.core.settling.alls
+
+
+def test_a_client_that_joins_is_told_who_is_stopped():
+    bench = Bench()
+    command(bench, "julie")
+    bench.core.stall(bench["julie"], "its process is stopped")
+    _, out = bench.join("client", "me", "me2")
+    told = [body_of(d) for d in out if d.destination == bench["me2"] and header_of(d).kind == Kind.ROSTER]
+    assert told == [{"worker": bench["julie"], "stalled": "its process is stopped"}]
+    bench.core.lose(bench["julie"], "it was killed")
+    _, out = bench.join("client", "me", "me3")
+    assert [header_of(d).kind for d in out if d.destination == bench["me3"]] == [Kind.WELCOME]
+
+
+def test_who_waits_behind_a_fence_learns_for_which_stopped_worker():
+    bench = Bench(clients=2)
+
+    def behind(client):
+        return answer(bench.core, bench[client], "progress")["behind"]
+
+    command(bench, "julie")
+    bench.core.stall(bench["julie"], "its process is stopped")
+    assert behind("me1") == 0
+    command(bench, "toby", flags=Flag.FENCE)
+    assert (behind("me1"), behind("me2")) == (bench["julie"], 0)
+    command(bench, "toby", source="me2")
+    command(bench, "toby", source="me2", flags=Flag.FENCE)
+    assert behind("me2") == 0, "that fence waits for toby, who is at work"
+    bench.give("me2", Kind.SYNC, flags=Flag.FENCE | Flag.ALL)
+    bench.done("toby", root="me2")
+    bench.done("toby", root="me2")
+    assert behind("me2") == bench["julie"]
+    bench.core.stall(bench["julie"], "")
+    assert (behind("me1"), behind("me2")) == (0, 0)
 
 
 def test_a_sync_that_rides_on_a_command():
@@ -231,15 +277,13 @@ def test_a_lost_client():
     assert bench.core.lose(bench["me1"], "again") == []
 
 
-def test_a_lost_client_that_held_everybody():
+def test_a_lost_client_that_waited_for_all():
     bench = Bench(clients=2)
     command(bench, "julie")
     bench.give("me2", Kind.SYNC, flags=Flag.FENCE | Flag.ALL)
-    command(bench, "toby")
-    out = bench.core.lose(bench["me2"], "gone")
+    bench.core.lose(bench["me2"], "gone")
     bench.core.check()
-    assert (Kind.COMMAND, bench["toby"]) in [(header_of(d).kind, d.destination) for d in out]
-    assert not bench.core.settling.barrier
+    assert not bench.core.settling.alls
 
 
 def test_a_lost_worker_settles_what_it_had():
@@ -362,7 +406,7 @@ def test_what_stands_behind_a_fence_that_is_given_up_waits_on():
     bench.give("me1", Kind.SYNC, flags=Flag.FENCE | Flag.ALL, sequence=5)
     assert command(bench, "toby", sequence=6) == []
     assert bench.give("me1", Kind.CANCEL, bodies.dumps(5), sequence=7) == []
-    assert not bench.core.settling.barrier
+    assert not bench.core.settling.alls
     assert bench.done("julie") == [(Kind.COMMAND, bench["toby"])]
 
 
@@ -390,7 +434,7 @@ def state(core):
     now = core.settling
     return (
         {n: (s.count, s.done, len(s.input), s.alive) for n, s in now.sessions.items()},
-        {w: list(q) for w, q in now.turns.items()}, now.total, list(now.barrier), dict(now.waiting),
+        {w: list(q) for w, q in now.turns.items()}, now.total, now.alls.copy(), dict(now.waiting),
         core.rows.snapshot(), len(core.rows), sorted(core.roster.live),
     )  # fmt: skip
 
@@ -502,3 +546,39 @@ def test_a_session_is_resumed_with_the_number_of_envelopes_that_came(received):
     bench = Bench()
     with pytest.raises(ProtocolError):
         bench.core.resume(resuming(bench, received=received))
+
+
+# ---------------------------------------------------------------- bulk
+
+
+def test_parts_are_handed_on_at_once_and_count_for_the_wire_alone():
+    bench = Bench()
+    command(bench, "julie", sequence=1)
+    command(bench, "toby", sequence=2, flags=Flag.FENCE)  # waits for julie
+    assert bench.give("me1", Kind.PART, b"x" * 24, (b"data",), destination="toby") == [(Kind.PART, bench["toby"])]
+    assert bench.give("julie", Kind.PART, b"x" * 24, (b"data",), destination="me1") == [(Kind.PART, bench["me1"])]
+    assert bench.give("julie", Kind.TAKEN, b"y" * 12, destination="me1") == [(Kind.TAKEN, bench["me1"])]
+    assert bench.got[bench["me1"]][-1].source == bench["julie"]
+    assert bench.core.settling.total == 1
+    rows = {row[:3]: row[3:] for row in bench.core.traffic.rows(bench.core.roster)}
+    assert rows["me", "toby", "sent"][:2] == (0, 0)
+    assert rows["me", "toby", "sent"][2] > len(b"data")
+    assert rows["julie", "me", "fetched"][:2] == (0, 0)
+
+
+def test_parts_for_nobody_are_dropped():
+    bench = Bench(clients=2)
+    bench.core.lose(bench["toby"], "it was killed")
+    for kind in (Kind.PART, Kind.TAKEN):
+        assert bench.give("me1", kind, destination="toby") == []
+        assert bench.give("me1", kind, destination="me2") == [], "clients send nothing to each other"
+    assert bench.core.traffic.rows(bench.core.roster) == []
+
+
+def test_what_is_given_up_keeps_its_buffers():
+    """A place in shared memory would be lost with them."""
+    bench = Bench()
+    command(bench, "julie", sequence=1)
+    command(bench, "toby", sequence=2, flags=Flag.FENCE, buffers=(b"place",))
+    bench.give("me1", Kind.CANCEL, bodies.dumps(2), sequence=3)
+    assert (Kind.COMMAND, bench["toby"]) in bench.done("julie")

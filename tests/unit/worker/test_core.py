@@ -490,3 +490,53 @@ def test_who_did_not_make_a_pointer_replaces_it_by_a_copy(bench):
     bench.have(A=FAR)
     bench.turn((2, PULL_HERE, A, True))
     assert [c for _, _, c in bench.sent()] == [(2, PULL, FAR, A, True)]
+
+
+# ---------------------------------------------------------------- ids
+
+
+def told(question, block):
+    body = bodies.dumps(block)
+    return Envelope(Header(Kind.TOLD, epoch=4, sequence=question.header.sequence, body_bytes=len(body)), body)
+
+
+def test_a_block_of_ids_is_asked_for_once_and_granted_once():
+    core = Bench().core
+    assert core.ask_for_ids() is None
+    core.ids.left = 10
+    first = core.ask_for_ids()
+    assert (first.header.kind, bodies.loads(first.body)) == (Kind.ASK, {"what": "ids"})
+    assert core.ask_for_ids() is None
+    core.told(told(first, 5))
+    core.told(told(first, 5))
+    assert core.ids._spare == [5]
+    assert core.duplicates == 1
+    assert core.ask_for_ids() is None
+    for _ in range(11):
+        core.ids.next()
+    core.ids.left = 10
+    core.told(told(first, 5))
+    second = core.ask_for_ids()
+    core.told(told(first, 5))
+    assert core.ids._spare == []
+    core.told(told(second, 6))
+    assert core.ids._spare == [6]
+
+
+def test_a_question_for_ids_is_numbered_as_what_leaves_before_and_after_it():
+    bench = Bench()
+    (before,) = bench.turn((1, SEND, A, 1, KEEP_NOT, wire(1)))
+    bench.core.ids.left = 10
+    question = bench.core.ask_for_ids()
+    (after,) = bench.turn((2, SEND, B, 1, KEEP_NOT, wire(1)))
+    assert [e.header.sequence for e in (before, question, after)] == [1, 2, 3]
+
+
+def test_the_list_of_measures_shows_no_values():
+    bench = Bench()
+    bench.core.load({"x": np.arange(3)})
+    bench.turn((1, SEND, A, 1, KEEP_NOT, wire(1.5)), (2, SEND, B, 1, KEEP_NOT, ("P", FAR)), refs=[(FAR, 1)])
+    bench.turn((3, LIST, "measures"))
+    ((_, _, found),) = bench.replies()
+    assert [row[1:] for row in found] == [("O", (3,), "<i8"), ("A", (1,), "<f8"), ("P", None, None)]
+    assert [row[0] for row in found][1:] == [id_of(A), id_of(B)]
