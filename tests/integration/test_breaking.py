@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 
 import numpy as np
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 import farptr as fp
+from farptr.launch.family import _TERM_PATIENCE_S
 from farptr.launch.restarts import AT_MOST
 from tests.conftest import alive, pids_of, until
 from tests.integration.commands import until as until_slowly
@@ -155,6 +157,68 @@ def test_stop_and_cont(run):
     run.cont(julie)
     assert not is_stopped(pid)
     assert (p + p).get().tolist() == [2, 4], "and nobody takes it for stopped"
+
+
+@pytest.fixture
+def stopped(processes):
+    """A run whose julie is stopped and has work, as its broker knows."""
+    run = processes("julie", "toby", "carol", own=True)
+    p = fp.tensor([1]).send(run["julie"])
+    run.sync()
+    run.stop("julie")
+    p += 1
+    with pytest.raises(fp.WorkerUnresponsive):
+        p.get()
+    yield run
+    run.cont("julie")
+
+
+def test_who_waits_in_sync_for_a_stopped_worker_keeps_nobody_else_waiting(stopped, processes):
+    other = processes.another(stopped)
+    waiting = threading.Thread(target=lambda: other.sync(timeout=None))
+    waiting.start()
+    until(lambda: other._session.link.leader is not None)
+    for _ in range(5):
+        assert fp.tensor([1]).send(stopped["toby"]).get(timeout=3).tolist() == [1]
+    assert waiting.is_alive()
+    stopped.cont("julie")
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
+def test_who_joins_while_a_worker_is_stopped_is_told_of_it(stopped, processes):
+    other = processes.another(stopped)
+    began_s = time.monotonic()
+    with pytest.raises(fp.WorkerUnresponsive, match="julie does not answer: its process is stopped"):
+        fp.tensor([1]).send(other["julie"]).get()
+    assert time.monotonic() - began_s < 10
+
+
+def test_who_waits_behind_a_fence_for_a_stopped_worker_is_told_of_it(stopped):
+    """Toby is asked, behind two commands for julie that take different ways: the second must not overtake the first."""
+    julie, toby, carol = stopped
+    x = fp.tensor([5]).send(toby)
+    y = fp.tensor([1]).send(julie)
+    by_toby, by_carol = y.clone().send(toby), y.send(carol)
+    by_toby += 1
+    by_carol += 1
+    began_s = time.monotonic()
+    with pytest.raises(fp.WorkerUnresponsive, match="julie does not answer"):
+        (x + 1).get_copy()
+    assert time.monotonic() - began_s < 10
+    stopped.cont("julie")
+    assert ((x + 1).get_copy().tolist(), by_toby.get().get().tolist()) == ([6], [3])
+
+
+def test_the_end_of_a_run_does_not_wait_for_a_stopped_worker():
+    times_s = []
+    for _ in range(3):
+        run = fp.up("julie", "toby")
+        run.stop("julie")
+        began_s = time.monotonic()
+        run.close()
+        times_s.append(time.monotonic() - began_s)
+    assert min(times_s) < _TERM_PATIENCE_S, "it was told to go on, and to end: nobody had to kill it"
 
 
 def test_again_does_nothing(run):

@@ -55,6 +55,7 @@ HELD = {
     "docs/protocol.md": {},
     "docs/pytest.md": {"python": _SUITES, "ini": _SUITES, "text": _SUITES},
     "docs/quickstart.md": {"pycon": _PROMPTS, "python": _STEPS, "bash": _STEPS, "text": _STEPS},
+    "docs/reliability.md": {},
     "docs/semantics.md": {"pycon": _PROMPTS},
     "docs/threat-model.md": {},
     "docs/tutorial.md": {"pycon": _PROMPTS},
