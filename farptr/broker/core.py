@@ -15,37 +15,25 @@ Laws
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
+from farptr.broker.books import Books
+from farptr.broker.marks import Marks
 from farptr.broker.questions import answer
 from farptr.broker.roster import CLIENT, WORKER, Party, Roster
 from farptr.broker.rows import Rows
-from farptr.broker.settling import Free, Input, Line, Session, Settling, Turn
+from farptr.broker.settling import Free, Input, Settling, Turn
+from farptr.broker.telling import Delivery, Teller
 from farptr.broker.traffic import Traffic
 from farptr.protocol import body as bodies
 from farptr.protocol.errors import ProtocolError, SessionExpired
 from farptr.protocol.header import MAX_TRIPLES as FREES_AT_ONCE
 from farptr.protocol.header import (
-    Flag,
-    Header,
-    Kind,
-    Ones,
-    References,
-    encode,
-    forwarded,
-    length,
-    names_of,
-    read,
-    references,
-    with_source,
+    Flag, Header, Kind, Ones, forwarded, length, names_of, read, references, with_source,
 )  # fmt: skip
 from farptr.protocol.ids import worker_of
 from farptr.protocol.kept import Kept
 
-MARK_LOW = 64
-"""A MARK for a worker is answered when at most this many units before it are not done."""
-MARK_LOW_ALL = 4096
-"""A MARK for the whole session is answered when at most this many of its envelopes are under way."""
 UNIT_BYTES = 1 << 16
 """An envelope counts as one, and one more for each of these."""
 _COMMAND, _SYNC_KIND = int(Kind.COMMAND), int(Kind.SYNC)
@@ -62,15 +50,6 @@ _MAY = {
 _MAY_NOT_FLAG = {CLIENT: Flag.DONE, WORKER: Flag.SYNC}
 
 
-class Delivery(NamedTuple):
-    """Frames for one party."""
-
-    destination: int
-    frame: bytes
-    """Header and body."""
-    buffers: tuple[Any, ...]
-
-
 class BrokerCore:
     """One run's broker.
 
@@ -83,24 +62,18 @@ class BrokerCore:
         self.rows = Rows()
         self.traffic: Traffic = Traffic()
         self.settling = Settling()
-        self._passed: list[tuple[int, int, str, int, int, int]] = []
-        """What was delivered, for ``catch_up`` to count."""
-        self._created: list[tuple[References, int]] = []
-        """References that were made, with their holder, for ``catch_up`` to book."""
-        self._freed: list[Ones | tuple[Free, ...]] = []
-        """What workers have finished freeing, for ``catch_up``."""
+        self.books = Books(self.rows, self.traffic)
         self._syncs: list[tuple[int, Header]] = []
         """Envelopes with the flag SYNC, for ``catch_up``."""
         self.duplicates = 0
         """Envelopes that came twice."""
-        self._newest: dict[int, int] = {}
-        """The last sequence number of each live party."""
+        self.teller = Teller(epoch, self.roster)
+        self.marks = Marks(self.settling, self.roster, self.teller)
         self.kept: dict[int, Kept[Delivery]] = {}
         """What each live client may not have; whoever makes deliveries to it adds them."""
-        self._sequence = 0
         self._kinds: dict[int, Callable[[int, Input, list[Delivery]], None]] = {
             Kind.REPLY: self._reply, Kind.NOTE: self._nothing, Kind.SYNC: self._sync, Kind.ASK: self._ask,
-            Kind.MARK: self._mark, Kind.BYE: self._bye, Kind.CANCEL: self._cancel,
+            Kind.MARK: self.marks.come, Kind.BYE: self._bye, Kind.CANCEL: self._cancel,
             Kind.PART: self._part, Kind.TAKEN: self._part,
         }  # fmt: skip
 
@@ -109,7 +82,7 @@ class BrokerCore:
     def register(self, hello: dict[str, Any]) -> tuple[Party, list[Delivery]]:
         """Admit a party: its welcome, and the news for the others. Raises when it cannot be admitted."""
         party = self.roster.register(hello)
-        others = self._to_all({"joined": party.row()}, but=party.number)
+        others = self.teller.to_all({"joined": party.row()}, but=party.number)
         if party.role == CLIENT:
             self.settling.begin_client(party.number)
             self.kept[party.number] = Kept()
@@ -120,9 +93,9 @@ class BrokerCore:
             "number": party.number, "epoch": self.epoch, "seed": self.seed, "block": block,
             "run": self.run, "roster": self.roster.rows(),
         }  # fmt: skip
-        out = [self._told(party.number, Kind.WELCOME, welcome), *others]
+        out = [self.teller.told(party.number, Kind.WELCOME, welcome), *others]
         if party.role == CLIENT:
-            out += [self._stalled(party.number, worker, why) for worker, why in self.settling.stopped.items()]
+            out += [self.teller.stalled_for(party.number, worker, why) for worker, why in self.settling.stopped.items()]
         return party, out
 
     def resume(self, hello: dict[str, Any]) -> tuple[Party, list[Delivery]]:
@@ -137,7 +110,10 @@ class BrokerCore:
         if not isinstance(received, int):
             raise ProtocolError("a session to resume, without the number of envelopes that came")
         again = self.kept[party.number].after(received)
-        return party, [self._told(party.number, Kind.WELCOME, {"newest": self._newest.get(party.number, 0)}), *again]
+        return party, [
+            self.teller.told(party.number, Kind.WELCOME, {"newest": self.teller.newest.get(party.number, 0)}),
+            *again,
+        ]
 
     def lose(self, number: int, why: str, code: int | None = None) -> list[Delivery]:
         """A party is gone: drop what was for it and of it, and tell the others.
@@ -147,7 +123,7 @@ class BrokerCore:
         party = self.roster.remove(number, why)
         if party is None:
             return []
-        self._newest.pop(number, None)
+        self.teller.newest.pop(number, None)
         self.kept.pop(number, None)
         out: list[Delivery] = []
         undone: dict[int, int] = {}
@@ -160,33 +136,16 @@ class BrokerCore:
             session = self.settling.lose_client(number)
             self._free(frees, number, self.settling.phase, out)
             self.settling.forget_if_over(session)
-        out += self._to_all({"lost": number, "name": party.name, "role": party.role, "why": why, "code": code})
+        out += self.teller.to_all({"lost": number, "name": party.name, "role": party.role, "why": why, "code": code})
         for root, envelopes in undone.items():
-            self._tell_undone(root, number, envelopes, out)
+            out += self.teller.undone(root, number, envelopes)
         self._pump(out)
         return out
 
     def stall(self, number: int, why: str) -> list[Delivery]:
         """A worker that has work does not go on, or (without a reason) goes on again: tell the clients."""
         self.settling.stall(number, why)
-        return [self._stalled(client, number, why) for client, p in self.roster.live.items() if p.role == CLIENT]
-
-    def _stalled(self, client: int, worker: int, why: str) -> Delivery:
-        return self._told(client, Kind.ROSTER, {"worker": worker, "stalled": why})
-
-    def _to_all(self, news: dict[str, Any], but: int = 0) -> list[Delivery]:
-        return [self._told(number, Kind.ROSTER, news) for number in self.roster.live if number != but]
-
-    def _told(self, number: int, kind: Kind, value: Any = None, sequence: int | None = None) -> Delivery:
-        if sequence is None:
-            sequence = self._next()
-        body = b"" if value is None else bodies.dumps(value)
-        header = Header(kind, 0, 0, self.epoch, 0, number, 0, 0, sequence, self._newest.get(number, 0), 0, len(body))
-        return Delivery(number, encode(header) + body, ())
-
-    def _next(self) -> int:
-        self._sequence += 1
-        return self._sequence
+        return self.teller.stalled(number, why)
 
     # ------------------------------------------------------------ envelopes
 
@@ -198,22 +157,7 @@ class BrokerCore:
 
     def catch_up(self) -> None:
         """Bookkeeping that no delivery waits for: call it after sending what ``take`` gave, before anything else."""
-        if self._created:
-            for created, holder in self._created:
-                self.rows.create(created, holder, self.settling.turns)
-            self._created.clear()
-        if self._passed:
-            for passed in self._passed:
-                self.traffic.count(*passed)
-            self._passed.clear()
-        if self._freed:
-            for freed in self._freed:
-                if isinstance(freed, Ones):
-                    self.rows.freed_ones(freed)
-                else:
-                    for name, exports in freed:
-                        self.rows.freed(name, exports)
-            self._freed.clear()
+        self.books.catch_up(self.settling.turns)
         if self._syncs:
             for source, header in self._syncs:
                 self._follow_with_sync(source, header)
@@ -227,10 +171,10 @@ class BrokerCore:
             return []
         sequence = header.sequence
         if sequence:  # a party's first and last words have none
-            if sequence <= self._newest.get(source, 0):
+            if sequence <= self.teller.newest.get(source, 0):
                 self.duplicates += 1
                 return []
-            self._newest[source] = sequence
+            self.teller.newest[source] = sequence
         if header.received and party.role == CLIENT:
             self.kept[source].forget_up_to(header.received)
         item = Input(header, frame, end, buffers)
@@ -277,7 +221,7 @@ class BrokerCore:
             if header.releases or header.refs:
                 self.rows.create(header.creates, source, turns)
             else:
-                self._created.append((header.creates, source))
+                self.books.created.append((header.creates, source))
         frees: list[Free] = []
         if header.refs:
             for name, count in names_of(header.refs):
@@ -332,7 +276,7 @@ class BrokerCore:
             else:
                 frees += names_of(ones)
         if worker not in self.settling.turns:
-            self._tell_undone(header.root, worker, 1, out)
+            out += self.teller.undone(header.root, worker, 1)
             return frees
         if frees:
             mine = tuple([free for free in frees if worker_of(free[0]) == worker])
@@ -344,11 +288,6 @@ class BrokerCore:
         self._route(worker, Turn(header.root, mine, True, units, self.settling.phase_of(source)))
         self._deliver(source, item, out, "sent" if source == header.root else "pushed", mine)
         return frees
-
-    def _tell_undone(self, root: int, worker: int, undone: int, out: list[Delivery]) -> None:
-        """Envelopes with commands of this client will never be done: their worker is gone, and it was told of that."""
-        if root in self.roster.live:
-            out.append(self._told(root, Kind.ROSTER, {"worker": worker, "undone": undone}))
 
     def _reply(self, source: int, item: Input, out: list[Delivery]) -> None:
         to = item.header.destination
@@ -363,7 +302,7 @@ class BrokerCore:
             return
         if header.kind == Kind.PART:
             what = "sent" if source == header.root else "fetched" if to in self.kept else "pushed"
-            self._passed.append((source, to, what, 0, len(frame) + sum(map(len, item.buffers)), 0))
+            self.books.passed.append((source, to, what, 0, len(frame) + sum(map(len, item.buffers)), 0))
         out.append(Delivery(to, with_source(frame, source), item.buffers))
 
     def _deliver(
@@ -371,7 +310,7 @@ class BrokerCore:
     ) -> None:
         header, frame, end, buffers = item
         wire_bytes = len(frame) + (sum(map(len, buffers)) if buffers else 0)
-        self._passed.append((source, header.destination, what, header.value_bytes, wire_bytes, 1))
+        self.books.passed.append((source, header.destination, what, header.value_bytes, wire_bytes, 1))
         if header.source != source:
             frame = with_source(frame, source)
         if header.creates or header.releases or frees:
@@ -403,29 +342,16 @@ class BrokerCore:
                 continue
             for at in range(0, len(objects), FREES_AT_ONCE):
                 part = tuple(objects[at : at + FREES_AT_ONCE])
-                header = Header(
-                    Kind.FREE,
-                    epoch=self.epoch,
-                    destination=owner,
-                    sequence=self._next(),
-                    root=root,
-                    refs=references(part),
-                )
                 self._route(owner, Turn(root, part, commands=False, phase=phase))
-                out.append(Delivery(owner, encode(header), ()))
+                out.append(self.teller.free(owner, root, part))
 
     # ------------------------------------------------------------ settling
 
     def _finish(self, worker: int, root: int, out: list[Delivery]) -> None:
         frees = self.settling.finish(worker).frees
         if frees:
-            self._freed.append(frees)
-        line = self.settling.lines[worker]
-        if line.marks:
-            self._answer_line(line, out)
-        session = self.settling.sessions.get(root)
-        if session and session.marks:
-            self._answer_marks(session, out)
+            self.books.freed.append(frees)
+        self.marks.done(worker, root, out)
 
     def _pump(self, out: list[Delivery]) -> None:
         """Step what need not wait any more."""
@@ -441,46 +367,22 @@ class BrokerCore:
                 self.catch_up()  # something may stand behind it
             except ProtocolError as error:  # the fault of this client, not of whoever made it go on
                 refusal = {"kind": "ProtocolError", "message": error.message, "hint": error.hint}
-                out.append(self._told(number, Kind.REFUSED, refusal))
+                out.append(self.teller.told(number, Kind.REFUSED, refusal))
                 out += self.lose(number, f"it broke the protocol: {error.message}")
 
     def _sync(self, source: int, item: Input, out: list[Delivery]) -> None:
-        out.append(self._told(source, Kind.SYNCED, None, item.header.sequence))
-
-    def _mark(self, source: int, item: Input, out: list[Delivery]) -> None:
-        worker, sequence = item.header.destination, item.header.sequence
-        line = self.settling.lines.get(worker)
-        if line is not None:
-            line.marks.append((line.routed - MARK_LOW, source, sequence))
-            self._answer_line(line, out)
-            return
-        if worker:  # it is gone: nothing of it is under way
-            out.append(self._told(source, Kind.MARKED, None, sequence))
-            return
-        session = self.settling.sessions[source]
-        session.marks.append(sequence)
-        self._answer_marks(session, out)
-
-    def _answer_line(self, line: Line, out: list[Delivery]) -> None:
-        for number, sequence in line.answered():
-            if number in self.roster.live:
-                out.append(self._told(number, Kind.MARKED, None, sequence))
+        out.append(self.teller.told(source, Kind.SYNCED, None, item.header.sequence))
 
     def _cancel(self, source: int, item: Input, out: list[Delivery]) -> None:
         self.settling.cancel(source, bodies.loads_as(int, item.frame[item.end :]))
         self._pump(out)
-
-    def _answer_marks(self, session: Session, out: list[Delivery]) -> None:
-        if session.count <= MARK_LOW_ALL:
-            out += [self._told(session.number, Kind.MARKED, None, mark) for mark in session.marks]
-            session.marks.clear()
 
     def _bye(self, source: int, item: Input, out: list[Delivery]) -> None:
         out += self.lose(source, "it left")
 
     def _ask(self, source: int, item: Input, out: list[Delivery]) -> None:
         what = str(bodies.loads_as(dict, item.frame[item.end :]).get("what"))
-        out.append(self._told(source, Kind.TOLD, answer(self, source, what), item.header.sequence))
+        out.append(self.teller.told(source, Kind.TOLD, answer(self, source, what), item.header.sequence))
 
     def check(self) -> None:
         """Assert the laws that one look can see."""

@@ -14,8 +14,9 @@ from typing import Any
 import zmq
 
 import farptr
-from farptr.broker.core import BrokerCore, Delivery
+from farptr.broker.core import BrokerCore
 from farptr.broker.exits import GRACE_S, LEASE_S, Exits
+from farptr.broker.telling import Delivery
 from farptr.broker.waker import ROUTE as WAKER
 from farptr.broker.waker import Waker
 from farptr.protocol import body as bodies

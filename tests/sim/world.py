@@ -21,7 +21,8 @@ import zlib
 from collections import deque
 from typing import Any
 
-from farptr.broker.core import BrokerCore, Delivery
+from farptr.broker.core import BrokerCore
+from farptr.broker.telling import Delivery
 from farptr.client.core import SessionCore
 from farptr.client.graph import named
 from farptr.client.pointer import Pointer

@@ -6,7 +6,8 @@ import copy
 
 import pytest
 
-from farptr.broker.core import MARK_LOW, MARK_LOW_ALL, UNIT_BYTES, BrokerCore
+from farptr.broker.core import UNIT_BYTES, BrokerCore
+from farptr.broker.marks import MARK_LOW, MARK_LOW_ALL
 from farptr.broker.questions import answer
 from farptr.protocol import body as bodies
 from farptr.protocol.errors import BadName, ProtocolError, SessionExpired
