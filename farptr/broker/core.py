@@ -29,7 +29,16 @@ from farptr.protocol import body as bodies
 from farptr.protocol.errors import ProtocolError, SessionExpired
 from farptr.protocol.header import MAX_TRIPLES as FREES_AT_ONCE
 from farptr.protocol.header import (
-    Flag, Header, Kind, Ones, forwarded, length, names_of, read, references, with_source,
+    Flag,
+    Header,
+    Kind,
+    Ones,
+    forwarded,
+    length,
+    names_of,
+    read,
+    references,
+    with_source,
 )  # fmt: skip
 from farptr.protocol.ids import worker_of
 from farptr.protocol.kept import Kept
