@@ -294,7 +294,7 @@ class BrokerCore:
             else:
                 frees = [free for free in frees if worker_of(free[0]) != worker]
         units = 1 + header.value_bytes // UNIT_BYTES
-        self._route(worker, Turn(header.root, mine, True, units, self.settling.phase_of(source)))
+        self.settling.route(worker, Turn(header.root, mine, True, units, self.settling.phase_of(source)))
         self._deliver(source, item, out, "sent" if source == header.root else "pushed", mine)
         return frees
 
@@ -327,9 +327,6 @@ class BrokerCore:
             frame = forwarded(frame, header, end, what_to_free)
         out.append(Delivery(header.destination, frame, buffers))
 
-    def _route(self, worker: int, turn: Turn) -> None:
-        self.settling.route(worker, turn)
-
     def _nothing(self, source: int, item: Input, out: list[Delivery]) -> None:
         """A NOTE: its header has said it all."""
 
@@ -351,7 +348,7 @@ class BrokerCore:
                 continue
             for at in range(0, len(objects), FREES_AT_ONCE):
                 part = tuple(objects[at : at + FREES_AT_ONCE])
-                self._route(owner, Turn(root, part, commands=False, phase=phase))
+                self.settling.route(owner, Turn(root, part, commands=False, phase=phase))
                 out.append(self.teller.free(owner, root, part))
 
     # ------------------------------------------------------------ settling
