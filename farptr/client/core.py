@@ -240,8 +240,10 @@ class SessionCore:
         """Push an object to another worker; its new node. The old one leads there from now on."""
         id = id_of(node.name)
         path = (node.worker, worker)
-        # A copy is another object, and takes no id that its maker may use.
-        new_id = self.ids.next() if node.foreign or leads_through(node, node.name, worker) else id
+        # A copy is another object, and takes no id that its maker may use. A lost worker may have taken a push with it,
+        # so that what is believed to be data is a stub still: under its old id it could come to lead to itself.
+        fresh = node.foreign or self.parties.lost or leads_through(node, node.name, worker)
+        new_id = self.ids.next() if fresh else id
         at = (worker, new_id)
         there = make_name(worker, new_id)
         ends = (make_name(node.worker, id), there)

@@ -210,8 +210,9 @@ class Pointer(DataFace, NumpyFace):
     def move(self, worker: Worker | Me) -> Any:
         """Push the object from its worker to another one, not by way of me; returns this pointer, which follows it.
 
-        The id is kept (a stub that goes where its own object lies takes a fresh one). Other handles of the old place
-        find a pointer there as long as they live. ``move(me)`` is ``get()``; to where it is already: nothing.
+        The id is kept (a stub that goes where its own object lies takes a fresh one, and so does what moves after a
+        worker was lost). Other handles of the old place find a pointer there as long as they live. ``move(me)`` is
+        ``get()``; to where it is already: nothing.
         """
         return tensors.place(worker).take(self)
 
