@@ -51,7 +51,8 @@ def test_every_value_is_right_after_thousands_of_interrupts(seed):
 
 
 def test_with_pythons_own_handler_they_are_not_so_the_check_can_fail():
-    assert modelled(1, 3000, "plain").stdout == ""
+    # Where an interrupt strikes is up to the machine: about one seed in four goes well by luck.
+    assert any(modelled(seed, 1000, "plain").stdout == "" for seed in range(1, 13))
 
 
 # ---------------------------------------------------------------- each call that waits
