@@ -132,7 +132,7 @@ WORKS = {
         (Step(("start_s", "pss_mb", "confirmed_us", "best_per_s"), scale, "parties"),),
         fresh=True,
         ours_only=True,
-        rounds=3,
+        rounds=5,
     ),
 }
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 import farptr as fp
 from farptr.bench.peers.base import FOUR, Absent, Adapter, Array
+from farptr.transport.pool import VARIABLE
 
 Pointer = Any
 """A pointer has the operators of what it points at, which its class does not spell out."""
@@ -20,6 +23,7 @@ class Ours(Adapter):
     def start(self, workers: int) -> None:
         """A run with that many workers."""
         self.sim = fp.up(workers)
+        self.apart: fp.Run | None = None
         self.chains: dict[int, Pointer] = {}
         self.kept: Pointer = None
         self.parts: list[Pointer] = []
@@ -32,17 +36,19 @@ class Ours(Adapter):
         self.sim.sync()
 
     def stop(self) -> None:
-        """End the run."""
+        """End what was started."""
         self.sim.close()
+        if self.apart is not None:
+            self.apart.close()
 
     def pids(self) -> list[int]:
         """The workers."""
         return [self.sim.pids[worker.name] for worker in self.sim]
 
     def others(self) -> dict[str, int]:
-        """The broker."""
-        running = self.sim._running
-        return {"broker": running.info.broker_pid} if running else {}
+        """The brokers."""
+        runs = {"broker": self.sim._running, "broker of parts": self.apart._running if self.apart else None}
+        return {name: running.info.broker_pid for name, running in runs.items() if running}
 
     def prepare(self) -> None:
         """FOUR on the first worker."""
@@ -128,11 +134,35 @@ class Ours(Adapter):
         self._run(self._chain(depth), count)
 
     def put_plain(self, array: Array) -> None:
-        """Send, sync."""
-        self.kept = None
-        self.kept = fp.send(array, self.sim[0])
-        self.sim.sync()
+        """Send, sync; in a run without shared memory, in parts through the broker."""
+        if self.apart is None:
+            with _no_pool():
+                self.apart = fp.up(1)
+        self._put(self.apart, array)
 
     def get_plain(self) -> Array:
         """A copy of what was sent."""
         return np.asarray(self.kept.get_copy())
+
+    def put_best(self, array: Array) -> None:
+        """Send, sync; through shared memory, as processes of one host do."""
+        self._put(self.sim, array)
+
+    get_best = get_plain
+
+    def _put(self, sim: fp.Run, array: Array) -> None:
+        self.kept = None
+        self.kept = fp.send(array, sim[0])
+        sim.sync()
+
+
+@contextmanager
+def _no_pool() -> Iterator[None]:
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = "0"
+    try:
+        yield
+    finally:
+        del os.environ[VARIABLE]
+        if before is not None:
+            os.environ[VARIABLE] = before
