@@ -74,6 +74,13 @@ name, or, behind a chain whose end this client does not know, that operands are 
 
 """
 
+CARRIES = """
+## What errors carry
+
+Every error has `message`, `hint`, `code` and `definite`. Some carry more:
+
+"""
+
 TAIL = """
 ## Errors of operations
 
@@ -90,7 +97,7 @@ def page() -> str:
     names, advised = set(ERRORS), set(ADVICE)
     if names != advised:
         raise SystemExit(f"no advice for {sorted(names - advised)}; no class for {sorted(advised - names)}")
-    return "".join([HEAD, *(line + "\n" for line in _table()), TAIL])
+    return "".join([HEAD, *(line + "\n" for line in _table()), CARRIES, *_carried(), TAIL])
 
 
 def _table() -> Iterator[str]:
@@ -107,9 +114,21 @@ def _builtin(cls: type[FarptrError]) -> Iterator[type]:
     yield from (base for base in cls.__bases__ if base.__module__ == "builtins" and base is not Exception)
 
 
+def _carried() -> Iterator[str]:
+    """What a class says of itself beyond its meaning, where it has attributes of its own."""
+    for cls in sorted(ERRORS.values(), key=lambda cls: cls.code):
+        _, *more = (cls.__doc__ or "").split("\n\n")
+        if more and cls is not FarptrError:
+            yield f"* `{cls.__name__}`: {_plain(' '.join(more))}\n"
+
+
 def _meaning(cls: type[FarptrError]) -> str:
     paragraph = (cls.__doc__ or "").split("\n\n")[0]
-    return " ".join(paragraph.split()).replace("``", "`")
+    return _plain(paragraph)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).replace("``", "`")
 
 
 if __name__ == "__main__":

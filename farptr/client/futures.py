@@ -107,7 +107,7 @@ class Fetch:
 
     def value(self, answer: Answer | Lost) -> Any:
         """What came, under the lock; raises what it failed with."""
-        found = arrived(self.session, self.node, self.session._outcome(answer))
+        found = arrived(self.session, self.node, self.session._outcome(answer, self.doing))
         if 0 < self.node.fault < self.key:
             self.session.raise_fault(self.node)
         if self.pointer is not None:
@@ -121,9 +121,13 @@ class Fetch:
         if self.pointer is not None and self.pointer._spent == FETCHING:
             self.pointer._spent, self.pointer._owns = "", self._owned
 
+    def doing(self) -> str:
+        """What is waited for, in words."""
+        return f"to get {self.session.core.parties.called(self.node)}"
+
     def too_late(self, now: dict[str, Any]) -> FarptrError:
         """The error when there was no progress within its time."""
-        return no_progress(self.patience, lambda: f"to get {self.session.core.parties.called(self.node)}", now)
+        return no_progress(self.patience, self.doing, now)
 
 
 def fetch(

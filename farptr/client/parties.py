@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from farptr.client.graph import Node, Path
 from farptr.launch.leaving import WHY as REMOVED
-from farptr.protocol.errors import Overloaded, StalePointer, WorkerLost, WorkerUnresponsive
+from farptr.protocol.errors import DeadlineExceeded, Overloaded, StalePointer, WorkerLost, WorkerUnresponsive
 from farptr.protocol.ids import id_of
 
 
@@ -70,12 +70,16 @@ class Parties:
             hint=f"let it go on (sim.cont({name!r})), or wait for it with timeout=None",
         )
 
-    def overloaded(self, worker: int, why: str) -> Overloaded:
-        """The error for a worker that does not keep up."""
+    def overloaded(self, worker: int, error: DeadlineExceeded) -> Overloaded:
+        """The error for a worker that does not keep up, from that of who waited for it."""
+        own = self._names.get(worker, "")
+        queues = {own: error.queues.get(own, 0)} if worker else error.queues
         name = f"worker {self._names.get(worker, worker)} does" if worker else "the workers of this chain do"
         return Overloaded(
-            f"{name} not keep up: {why}; what was issued is queued, and will run",
+            f"{name} not keep up: {error.message}; what was issued is queued, and will run",
             hint="give them time, or give the work to others",
+            where=error.where,
+            queues=queues,
         )
 
     def called(self, node: Node) -> str:
@@ -95,8 +99,8 @@ class Parties:
             if worker in self.lost:
                 raise self.worker_lost(worker, hop, "not-started")
 
-    def worker_lost(self, worker: int, hop: int = 0, outcome: str = "unknown") -> WorkerLost:
-        """The error for a worker that is gone."""
+    def worker_lost(self, worker: int, hop: int = 0, outcome: str = "unknown", command: str = "") -> WorkerLost:
+        """The error for a worker that is gone; ``command`` says what was waited for."""
         name, ending = self._names.get(worker, str(worker)), self.lost[worker]
         where = f" (hop {hop})" if hop else ""
         undone = self.undone.pop(worker, 0)
@@ -106,4 +110,7 @@ class Parties:
         cls, hint = WorkerLost, f"what it held is lost with it; sim.{anew.format(name)}, empty"
         if name in self._live:
             cls, hint = StalePointer, f"{name} was started again: send the data to sim[{name!r}] anew"
-        return cls(text, hint=hint, worker=name, epoch=worker, returncode=ending.returncode, hop=hop, outcome=outcome)
+        code = ending.returncode
+        return cls(
+            text, hint=hint, worker=name, epoch=worker, returncode=code, command=command, hop=hop, outcome=outcome
+        )

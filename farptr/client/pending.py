@@ -161,6 +161,7 @@ class Pending:
             if fetch.patience.limit_s is not None and now_s - fetch.began_s >= STOPPED_S:
                 error = session.core.unresponsive(key)
                 if error is not None:
+                    error.where = fetch.doing()
                     self._fail(key, error)
 
     def _see_who_waited_too_long(self, session: Session) -> None:

@@ -129,7 +129,7 @@ class Session:
         except WorkerUnresponsive:
             raise
         except DeadlineExceeded as error:
-            raise parties.overloaded(next(iter(workers & full), ALL), error.message) from None
+            raise parties.overloaded(next(iter(workers & full), ALL), error) from None
 
     def settle_if_sync(self, made: Sequence[Pointer] = ()) -> None:
         """In sync mode: wait until the last command is done, and raise what it raised; then it made nothing."""
@@ -164,11 +164,11 @@ class Session:
                 if self.usable:
                     self.link.send_ready()
                 raise
-            return self._outcome(answer)
+            return self._outcome(answer, doing)
 
-    def _outcome(self, answer: Answer | Lost) -> Answer:
+    def _outcome(self, answer: Answer | Lost, doing: Doing) -> Answer:
         if isinstance(answer, Lost):
-            raise self.core.parties.worker_lost(answer.worker, answer.hop)
+            raise self.core.parties.worker_lost(answer.worker, answer.hop, command=doing())
         if answer.status == FAILED:
             report = answer.value
             if self._issued(report):
@@ -186,7 +186,8 @@ class Session:
             self.answer(key, timeout_s, lambda: "for everything to be done")
             errors = [self.error(report) for report in self.core.reports.settle(upto)]
             parties = self.core.parties
-            errors += [parties.worker_lost(worker) for worker in list(parties.undone)]
+            what = "what was under way to it"
+            errors += [parties.worker_lost(worker, command=what) for worker in list(parties.undone)]
         try:
             if len(errors) == 1:
                 raise errors[0]

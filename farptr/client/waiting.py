@@ -87,6 +87,7 @@ def wait_for(
         if late and done():
             return  # it came while the broker was asked
         if error is not None:
+            error.where = doing()
             try:
                 raise error
             finally:
@@ -127,6 +128,8 @@ def no_progress(patience: Patience, doing: Doing, now: dict[str, Any]) -> Deadli
     return DeadlineExceeded(
         f"no answer within {patience.limit_s:g} s {doing()}, and no progress: {busy}",
         hint="timeout=None waits for ever; `farptr ps` shows what the workers do",
+        where=doing(),
+        queues=now["queues"],
     )
 
 
@@ -141,7 +144,9 @@ def progress(link: Link) -> dict[str, Any]:
             left_s = deadline - time.monotonic()
             link.connection.check()
             if left_s <= 0:
-                raise DeadlineExceeded(f"the broker does not answer (waited {PROGRESS_TIMEOUT_S:g} s)")
+                raise DeadlineExceeded(
+                    f"the broker does not answer (waited {PROGRESS_TIMEOUT_S:g} s)", where="for the broker's progress"
+                )
             if link.leader is None:
                 link.lead(left_s)
             else:

@@ -47,7 +47,8 @@ have had one. ``exit_code`` is what the command line ends with.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self
 
 
@@ -268,7 +269,8 @@ class WorkerLost(ProcessLost):
 
     ``worker`` is its name, ``epoch`` its party number (a worker that is started again has another), ``returncode`` how
     it ended, as in ``subprocess`` (a negative number is a signal; None: not known), ``hop`` its place on the chain that
-    needed it. ``outcome`` is ``"not-started"`` (then the error is definite) or ``"unknown"``.
+    needed it. ``command`` says in words what was waited for, as in ``to get … -> julie:17``; it is empty where nothing was: then
+    the command is the line that raised. ``outcome`` is ``"not-started"`` (then the error is definite) or ``"unknown"``.
     """
 
     code = 1401
@@ -281,12 +283,13 @@ class WorkerLost(ProcessLost):
         worker: str = "",
         epoch: int = 0,
         returncode: int | None = None,
+        command: str = "",
         hop: int = 0,
         outcome: str = "unknown",
     ) -> None:
         super().__init__(message, hint=hint)
         self.worker, self.epoch, self.returncode, self.hop = worker, epoch, returncode, hop
-        self.outcome = outcome
+        self.command, self.outcome = command, outcome
         self.definite = outcome == "not-started"
 
 
@@ -303,17 +306,35 @@ class BrokerLost(ProcessLost):
 
 
 class DeadlineExceeded(FarptrError, TimeoutError):
-    """No answer, and no progress of this client's commands, within the timeout."""
+    """No answer, and no progress of this client's commands, within the timeout.
+
+    ``where`` says in words what was waited for, as in ``to get … -> julie:17``; ``queues`` what each worker that was busy then
+    had to do, in commands. Both are empty where they are not known.
+    """
 
     code = 1403
     definite = False
     exit_code = 7
 
+    def __init__(
+        self, message: str = "", *, hint: str = "", where: str = "", queues: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.where, self.queues = where, dict(queues)
+
 
 class Overloaded(DeadlineExceeded):
-    """A worker does not keep up: no progress within the timeout. What was issued waits for it, and will run."""
+    """A worker does not keep up: no progress within the timeout. What was issued waits for it, and will run.
+
+    ``queue`` is what it has to do, in commands; of several workers the most. 0 where it is not known.
+    """
 
     code = 1408
+
+    @property
+    def queue(self) -> int:
+        """The longest queue, in commands."""
+        return max(self.queues.values(), default=0)
 
 
 class WorkerUnresponsive(DeadlineExceeded):

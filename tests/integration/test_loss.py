@@ -79,6 +79,29 @@ def test_other_ends(run, number, words):
         p.get()
 
 
+def test_a_loss_says_who_how_where_and_what_was_waited_for(run):
+    julie, toby, alice = run
+    pp, x = sent([1], (toby, julie)), sent([2], (toby,))
+    run.sync()
+    epoch = toby.number
+    with stopped(run.pids["toby"]):
+        threading.Timer(0.2, kill, (run, "toby")).start()
+        with quickly(), pytest.raises(fp.WorkerLost) as caught:
+            x.get_copy()
+    error = caught.value
+    assert (error.worker, error.epoch, error.returncode, error.hop) == ("toby", epoch, -9, 0)
+    assert error.command.startswith("to get ") and f"toby:{x.id_at_location}" in error.command
+    with stopped(run.pids["alice"]):
+        threading.Timer(0.2, kill, (run, "alice")).start()
+        with quickly(), pytest.raises(fp.WorkerLost) as caught:
+            sent([3], (alice, julie)).shape  # noqa: B018
+    assert (caught.value.worker, caught.value.hop) == ("alice", 1)
+    assert caught.value.command.startswith("for the shape of ")
+    with pytest.raises(fp.WorkerLost) as caught:
+        pp + 1
+    assert (caught.value.hop, caught.value.command, caught.value.outcome) == (1, "", "not-started")
+
+
 def test_everything_about_a_dead_worker_says_so_at_once(run):
     julie, toby, _ = run
     p = sent([1, 2], (julie,))
@@ -187,8 +210,10 @@ def test_a_stopped_worker_is_a_deadline_and_then_all_is_well():
         run.sync()
         with stopped(run.pids["julie"]):
             for call in (p.get, lambda: p.shape):
-                with quickly(), pytest.raises(fp.DeadlineExceeded, match=STUCK):
+                with quickly(), pytest.raises(fp.DeadlineExceeded, match=STUCK) as caught:
                     call()
+                assert str(p.id_at_location) in caught.value.where
+                assert caught.value.queues.get("julie", 1) >= 1
             assert q.get_copy().tolist() == [2]
             for call in (lambda: run["julie"]._objects, lambda: run.sync(timeout=0.3)):
                 with quickly(), pytest.raises(fp.DeadlineExceeded, match=STUCK):
@@ -304,9 +329,10 @@ def test_a_stopped_worker_takes_only_so_much_and_others_go_on(run):
     big = np.ones(50_000)
     run.sync()
     with stopped(run.pids["julie"]):
-        with pytest.raises((fp.Overloaded, fp.WorkerUnresponsive)):  # noqa: PT012
+        with pytest.raises((fp.Overloaded, fp.WorkerUnresponsive)) as caught:  # noqa: PT012
             for _ in range(10_000):
                 p += big
+        assert caught.value.where == "for the workers to catch up"
         for _ in range(20_000):
             q += 1
         assert q.get_copy().tolist() == [20_000]

@@ -6,6 +6,7 @@ import pytest
 
 from farptr.client.parties import Parties
 from farptr.launch.leaving import WHY
+from farptr.protocol.errors import DeadlineExceeded
 
 
 @pytest.mark.parametrize(
@@ -18,3 +19,12 @@ def test_the_hint_says_what_would_help(why, next_step):
     error = parties.worker_lost(3)
     assert f"worker bob is gone: {why}" in str(error)
     assert next_step in error.hint
+
+
+def test_who_is_overloaded_says_how_much_there_is_to_do():
+    parties = Parties({3: "bob", 4: "eve"})
+    late = DeadlineExceeded("late", where="for the workers to catch up", queues={"bob": 7, "eve": 9})
+    error = parties.overloaded(3, late)
+    assert (error.queue, error.queues, error.where) == (7, {"bob": 7}, "for the workers to catch up")
+    assert parties.overloaded(0, late).queue == 9
+    assert parties.overloaded(0, DeadlineExceeded("the broker does not answer")).queue == 0
