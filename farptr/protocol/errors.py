@@ -269,8 +269,8 @@ class WorkerLost(ProcessLost):
 
     ``worker`` is its name, ``epoch`` its party number (a worker that is started again has another), ``returncode`` how
     it ended, as in ``subprocess`` (a negative number is a signal; None: not known), ``hop`` its place on the chain that
-    needed it. ``command`` says in words what was waited for, as in ``to get … -> julie:17``; it is empty where nothing was: then
-    the command is the line that raised. ``outcome`` is ``"not-started"`` (then the error is definite) or ``"unknown"``.
+    needed it. ``command`` says in words what was waited for, as in ``to get … -> julie:17``; it is empty where nothing
+    was: then the command is the line that raised. ``outcome`` is ``"not-started"`` (then the error is definite) or ``"unknown"``.
     """
 
     code = 1401
@@ -308,8 +308,8 @@ class BrokerLost(ProcessLost):
 class DeadlineExceeded(FarptrError, TimeoutError):
     """No answer, and no progress of this client's commands, within the timeout.
 
-    ``where`` says in words what was waited for, as in ``to get … -> julie:17``; ``queues`` what each worker that was busy then
-    had to do, in commands. Both are empty where they are not known.
+    ``where`` says in words what was waited for, as in ``to get … -> julie:17``; ``queues`` what each worker that was
+    busy then had to do, in commands. Both are empty where they are not known.
     """
 
     code = 1403

@@ -90,7 +90,8 @@ def test_a_loss_says_who_how_where_and_what_was_waited_for(run):
             x.get_copy()
     error = caught.value
     assert (error.worker, error.epoch, error.returncode, error.hop) == ("toby", epoch, -9, 0)
-    assert error.command.startswith("to get ") and f"toby:{x.id_at_location}" in error.command
+    assert error.command.startswith("to get ")
+    assert f"toby:{x.id_at_location}" in error.command
     with stopped(run.pids["alice"]):
         threading.Timer(0.2, kill, (run, "alice")).start()
         with quickly(), pytest.raises(fp.WorkerLost) as caught:
