@@ -270,7 +270,8 @@ class WorkerLost(ProcessLost):
     ``worker`` is its name, ``epoch`` its party number (a worker that is started again has another), ``returncode`` how
     it ended, as in ``subprocess`` (a negative number is a signal; None: not known), ``hop`` its place on the chain that
     needed it. ``command`` says in words what was waited for, as in ``to get … -> julie:17``; it is empty where nothing
-    was: then the command is the line that raised. ``outcome`` is ``"not-started"`` (then the error is definite) or ``"unknown"``.
+    was: then the command is the line that raised. ``outcome`` is ``"not-started"`` (then the error is definite) or
+    ``"unknown"``.
     """
 
     code = 1401
