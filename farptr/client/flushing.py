@@ -16,6 +16,8 @@ PARK_AFTER = 25
 """Ticks of FLUSH_AFTER_S without work, then the timer parks."""
 IDLE_LOOK_S = 0.1
 """How often an idle session looks for handles that died."""
+REST_LOOKS = 600
+"""A session that was idle for so many looks gives memory for large arrays back."""
 
 
 class FlushTimer:
@@ -27,6 +29,8 @@ class FlushTimer:
         self._work = threading.Event()
         self._seen = 0
         """Commands at its last look."""
+        self._idle = 0
+        """Looks since then."""
 
     def start(self, session: Session) -> None:
         """Run for a session until that is unusable or gone."""
@@ -45,7 +49,7 @@ class FlushTimer:
             if self._flush_if_left(me):
                 quiet = 0
             elif self.parked:
-                me.look()
+                me.look(rest=self._has_idled(me.core.commands))
             del me
             self.parked = parks = quiet >= PARK_AFTER
             if not parks:
@@ -54,6 +58,11 @@ class FlushTimer:
             elif self._work.wait(IDLE_LOOK_S):
                 self._work.clear()
                 quiet = 0
+
+    def _has_idled(self, commands: int) -> bool:
+        self._idle = self._idle + 1 if commands == self._seen else 0
+        self._seen = commands
+        return self._idle == REST_LOOKS
 
     def _flush_if_left(self, session: Session) -> bool:
         """Flush what has been waiting since the last look; whether there is anything to look after."""

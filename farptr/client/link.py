@@ -62,6 +62,9 @@ class Connection(Protocol):
     def check(self) -> None:
         """Raise when the broker is gone."""
 
+    def rest(self) -> None:
+        """Give memory back that is kept for large arrays."""
+
     def close(self, linger_s: float = 0.0) -> None:
         """End the connection."""
 

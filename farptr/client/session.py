@@ -239,11 +239,13 @@ class Session:
         if self.timer.parked:
             self.timer.wake()
 
-    def look(self) -> None:
-        """See whether the connection was cut, and mend it: for a session that waits for nothing."""
+    def look(self, *, rest: bool = False) -> None:
+        """See whether the connection was cut, and mend it: for a session that waits for nothing; and may rest."""
         if self.usable and self.link.mutex.acquire(blocking=False):
             try:
                 self.link.look()
+                if rest:
+                    self.link.connection.rest()
             except FarptrError:
                 return  # whoever uses the session next is told
             finally:

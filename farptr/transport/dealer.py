@@ -43,8 +43,9 @@ HELLO_TIMEOUT_S = 10.0
 HELLO_AGAIN_S = 0.5
 """A client that resumes its session says its hello again when nothing has come by then."""
 LOOK_MS = 1000
-REST_LOOKS = 10
-"""A process that has had nothing to do for so long gives the memory of its pool back."""
+REST_LOOKS = 60
+"""A worker that has had nothing to do for so long gives the memory of its pool back: touching it anew costs more than
+sending what fills it."""
 SEND_MS = 1000
 BROKERS_END_MS = 100
 """A process that ends lets its connections go first: its end is known by then."""
@@ -291,7 +292,7 @@ class Dealer:
             except zmq.Again:
                 looks += 1
                 if looks == REST_LOOKS:
-                    self.bulk.pool.rest()
+                    self.rest()
 
     def _envelope(self, frame: bytes) -> Envelope:
         header, end = read(frame)
@@ -356,6 +357,10 @@ class Dealer:
             raise BrokerLost(
                 f"the broker of run {self.welcome.get('run')!r} is gone, and the run with it", hint="start a new run"
             )
+
+    def rest(self) -> None:
+        """Give the pool's memory back, as far as nobody looks at it."""
+        self.bulk.pool.rest()
 
     def close(self, linger_s: float = 0.0) -> None:
         """Close the connection; what is queued has ``linger_s`` to leave."""

@@ -60,6 +60,20 @@ def mine():
     return shares(os.getpid()) - _kept_now[0]
 
 
+@shared
+def test_a_session_that_idles_gives_its_memory_back(run, monkeypatch):
+    pool = run._session.link.connection.bulk.pool
+    for _ in range(3):  # the first goes by frames: the channel is offered then
+        p = fp.tensor(np.ones(ITEMS)).send(run["julie"])
+        run.sync()
+    assert sum(out.sender.touched_bytes for out in pool._out.values()) >= ITEMS * 8
+    monkeypatch.setattr("farptr.client.flushing.REST_LOOKS", 3)
+    run._session.timer._idle = 0
+    del p
+    until(lambda: not any(out.sender.touched_bytes for out in pool._out.values()))
+    assert fp.tensor(np.ones(ITEMS)).send(run["julie"]).sum() == ITEMS
+
+
 def shares(pid):
     """How often a process has memory of the pool mapped; a channel counts several times."""
     try:

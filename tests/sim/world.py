@@ -111,6 +111,9 @@ class SimConnection:
     def check(self) -> None:
         """The broker is always here."""
 
+    def rest(self) -> None:
+        """There is no memory to give back."""
+
     def close(self, linger_s: float = 0.0) -> None:
         self.closed = True
 
