@@ -335,16 +335,22 @@ class Dealer:
         """Where a KeyboardInterrupt may come (``client.interrupts``): what was seen is seen again."""
         return self._poll.poll(max(0.0, timeout_s) * 1000)
 
-    def watch(self, more: list[int]) -> None:
-        """For a thread: sleep until the broker or the connection is gone, or one of these descriptors is readable."""
-        poll = select.poll()
-        for fd in filter(None, (*more, self.broker_fd, self._monitor.fileno())):
+    def watch(self, more: list[int]) -> bool:
+        """For a thread: sleep until the broker or the connection is gone, or one of these descriptors is readable.
+
+        False when it was closed on this side instead.
+        """
+        poll, monitor = select.poll(), self._monitor.fileno()
+        for fd in filter(None, (*more, self.broker_fd, monitor)):
             poll.register(fd, select.POLLIN)
-        while {fd for fd, _ in poll.poll()} == {self._monitor.fileno()}:
+        while {fd for fd, _ in poll.poll()} == {monitor}:
+            if self._monitor.closed:
+                return False
             if self._monitor.poll(0):
                 gone = self.broker_fd and select.select([self.broker_fd], [], [], BROKERS_END_MS / 1000)[0]
                 self.over, self.cut = bool(gone), not gone
-                return
+                break
+        return True
 
     def wake(self) -> None:
         """Make a ``wait`` in another thread return."""

@@ -98,7 +98,8 @@ def _end_with(dealer: Dealer, fds: list[int]) -> None:
     """End this process soon after its connection is gone or one of the descriptors is readable, whatever it does."""
 
     def watch() -> None:
-        dealer.watch(fds)
+        if not dealer.watch(fds):
+            return  # it ends by itself
         _over.set()
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
         patience_s, what = (CUT_S, "the connection was cut") if dealer.cut else (END_S, "the run was over")
