@@ -245,6 +245,8 @@ class Chaos:
             wait = self.do(self.FAULTS[kind], self)
             self.faults[kind] += 1
             waits += [(kind + beside, began_s, wait)] if wait else []
+        # Clients note when they are served; a worker is found to serve here, and must not wait for a client's proof.
+        waits.sort(key=lambda wait: wait[0].startswith("client"))
         for kind, began_s, wait in waits:
             took_s = self.do(wait)
             self.served(kind, took_s or time.monotonic() - began_s, BAR_S + (STOPPED_S[1] if "beside" in kind else 0.0))
