@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import mmap
 import os
@@ -143,14 +144,14 @@ def stages(spans: list[tuple[int, int]], seen: list[tuple[int, str, int]], path:
             marks.append(seen[at][0])
         else:
             marks.append(began)
-            table.append([(b - a) / 1e3 for b, a in zip(marks, marks[1:], strict=False)][::-1])
+            table.append([(b - a) / 1e3 for b, a in itertools.pairwise(marks)][::-1])
     assert len(table) > len(spans) / 2, "the way is another one"
     return [round(float(v), 1) for v in np.median(np.array(table), axis=0)]
 
 
 def words(path: list[tuple[str, int]]) -> list[str]:
     names = ["client: until its message has left"]
-    for (before, event), (after, _) in zip(path, path[1:], strict=False):
+    for (before, event), (after, _) in itertools.pairwise(path):
         names.append(f"{before} → {after}" if event == SENT else f"{before}")
     return [*names, "client: until it goes on"]
 
@@ -180,14 +181,12 @@ def measure(folder: Path, rounds: int, spy: Path | None) -> dict[str, Any]:
         wait_until(lambda: len(sim) == 2)
         x = fp.tensor([1.0, 2.0, 3.0, 4.0]).send(sim["julie"])
         xx = x.clone().send(sim["toby"])
-        works: dict[str, Callable[[], object]] = {
-            "floor": client.trip, "one hop": lambda: (x + x, sim.sync()), "two hops": lambda: (xx + xx, sim.sync()),
-        }  # fmt: skip
+        works = {"floor": client.trip, "one hop": confirmed(x, sim), "two hops": confirmed(xx, sim)}
         for _ in range(rounds):
             for name, work in works.items():
                 spans[name] += timed(work, BLOCK)
         profiles = profiled(running, x, sim, spy) if spy else None
-        del x, xx
+        del x, xx, works
         sim.close()
         client.end()
         floor["floor broker"].wait(PATIENCE_S)
@@ -202,6 +201,10 @@ def measure(folder: Path, rounds: int, spy: Path | None) -> dict[str, Any]:
         found[name]["to_floor"] = round(found[name]["total_us"] / found["floor"]["total_us"], 2)
         found[name]["stages_us"] = [(stage, us, round(us / message_us, 2)) for stage, us in found[name]["stages_us"]]
     return found | ({"profiles": profiles} if profiles else {})
+
+
+def confirmed(p: Any, sim: fp.Run) -> Callable[[], object]:
+    return lambda: (p + p, sim.sync())
 
 
 def profiled(running: dict[str, subprocess.Popen[bytes]], x: Any, sim: fp.Run, folder: Path) -> list[str]:
