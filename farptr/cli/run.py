@@ -11,7 +11,7 @@ import click
 from farptr.cli.interrupts import ignored
 from farptr.cli.manual import Manual
 from farptr.cli.names import RUN_VARIABLE, complete_file
-from farptr.cli.wanted import from_options, workers_options
+from farptr.cli.wanted import from_options, functions_of, functions_options, workers_options
 
 GRACE_S = 5.0
 DEFAULT_COUNT = 2
@@ -53,6 +53,7 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 @click.command(cls=_Torchrun, context_settings={"allow_interspersed_args": False})
 @workers_options
+@functions_options
 @click.option("-m", "--module", is_flag=True, help="SCRIPT is a module, as for `python -m`.")
 @click.option(
     "--grace",
@@ -69,6 +70,8 @@ def run(
     workers: str | None,
     count: int | None,
     load: tuple[str, ...],
+    functions: bool,
+    functions_private: bool,
     module: bool,
     grace: float,
     script: str,
@@ -101,7 +104,7 @@ def run(
     mark = os.urandom(8).hex()
     # Unbuffered: what the script has printed is out, however it ends.
     command = [sys.executable, "-u", *(["-m"] if module else []), script, *arguments]
-    with start(wanted, mark=mark) as running:
+    with start(wanted, mark=mark, functions=functions_of(functions, functions_private)) as running:
         own = {
             RUN_VARIABLE: running.info.name,
             "FARPTR_RUNTIME_DIR": str(running.info.directory.parent),

@@ -13,7 +13,7 @@ import click
 
 from farptr.cli.manual import Manual
 from farptr.cli.names import run_option
-from farptr.cli.wanted import from_options, workers_options
+from farptr.cli.wanted import from_options, functions_of, functions_options, workers_options
 
 if TYPE_CHECKING:
     from farptr.client.run import Run
@@ -23,9 +23,18 @@ _CONTINUES = ("else", "elif", "except", "finally", ")", "]", "}")
 
 @click.command(cls=Manual)
 @workers_options
+@functions_options
 @run_option("Run to join.")
 @click.pass_context
-def shell(ctx: click.Context, workers: str | None, count: int | None, load: tuple[str, ...], run: str) -> int:
+def shell(
+    ctx: click.Context,
+    workers: str | None,
+    count: int | None,
+    load: tuple[str, ...],
+    functions: bool,
+    functions_private: bool,
+    run: str,
+) -> int:
     """Open a Python prompt with `fp`, `np`, `sim` and the workers by name.
 
     With --workers, -n or --load it has a run of its own, which ends with the prompt; else it joins one. It is IPython
@@ -46,7 +55,10 @@ def shell(ctx: click.Context, workers: str | None, count: int | None, load: tupl
     chosen = ctx.get_parameter_source("run") is click.core.ParameterSource.COMMANDLINE
     if wanted and chosen:
         raise click.UsageError("a run of its own, or one that is up (-c)? It cannot be both")
-    with up(wanted) if wanted else connect(run) as sim:
+    allowed = functions_of(functions, functions_private)
+    if allowed and not wanted:
+        raise click.UsageError("--functions is for a run of its own: give it --workers or -n")
+    with up(wanted, functions=allowed) if wanted else connect(run) as sim:
         scope = _scope(sim)
         click.echo(_banner(sim, scope), err=True)
         return _prompt(scope) if sys.stdin.isatty() else _Piped(scope).read(sys.stdin)

@@ -51,6 +51,12 @@ def test_a_script_joins_its_run(script):
     assert ok("run", script(NAMES)) == "w1 w2 []\n"
 
 
+def test_its_workers_can_run_functions(script):
+    path = script(JOIN + "from farptr.client.cells import run_cell\nprint(list(run_cell(list(sim), 'print(6 * 7)')))")
+    assert "42" in ok("run", "-n", "1", "--functions", path)
+    assert "FunctionsOff" in ok("run", "-n", "1", path)
+
+
 def test_each_worker_can_have_a_file(script, tmp_path):
     np.savez(tmp_path / "shard0.npz", x=np.arange(4))
     path = script(JOIN + "print([w.name for w in sim], int(sim['julie']['x'].sum()))")

@@ -28,6 +28,12 @@ def test_a_private_run_through_a_pipe(base):
     assert list(base.iterdir()) == []
 
 
+def test_functions_are_for_a_run_of_its_own(base):
+    cell = "from farptr.client.cells import run_cell\nlist(run_cell(list(sim), 'print(6 * 7)'))\n"
+    assert "42" in piped(cell, "--workers", "julie", "--functions").stdout
+    refused(2, "shell", "--functions")
+
+
 def test_it_joins_a_run_and_leaves_it_up(base):
     ok("up", "julie", "-d", "-c", "team")
     done = piped("julie.name\n", "-c", "team")
