@@ -69,12 +69,12 @@ if TYPE_CHECKING:
 __all__ = [
     "up", "connect", "tensor", "send", "combine_pointers", "gather",
     "Future", "MultiPointer", "Pointer", "Run", "Traffic", "Worker",
-    "BadName", "BrokerLost", "DeadlineExceeded", "Exhausted", "FarptrError", "FunctionsOff", "HopLimit", "ImplicitFetch",
-    "Interrupted", "InvalidRemoteGet", "LoadFailed", "MessageTooLarge", "NoRun", "NotCollocated", "NotSerializable", "ObjectGone",
-    "Overloaded", "PointerSpent", "ProtocolError", "RemoteError", "RunError", "RunExists", "SessionClosed",
-    "SessionExpired", "SeveralFailed", "StalePointer", "StartFailed", "UnknownData", "UnknownWorker",
-    "UnsupportedOperation", "UnsupportedValue", "UsageError", "VersionMismatch", "WorkerLost", "WorkerOutOfMemory",
-    "WorkerUnresponsive",
+    "BadName", "BrokerLost", "DeadlineExceeded", "Exhausted", "FarptrError", "FunctionsOff", "HopLimit",
+    "ImplicitFetch", "Interrupted", "InvalidRemoteGet", "LoadFailed", "MessageTooLarge", "NoRun", "NotCollocated",
+    "NotSerializable", "ObjectGone", "Overloaded", "PointerSpent", "ProtocolError", "RemoteError", "RunError",
+    "RunExists", "SessionClosed", "SessionExpired", "SeveralFailed", "StalePointer", "StartFailed", "UnknownData",
+    "UnknownWorker", "UnsupportedOperation", "UnsupportedValue", "UsageError", "VersionMismatch", "WorkerLost",
+    "WorkerOutOfMemory", "WorkerUnresponsive",
 ]  # fmt: skip
 
 _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
