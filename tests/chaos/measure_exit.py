@@ -15,7 +15,8 @@ import numpy as np
 
 import farptr as fp
 from tests.chaos.measure_tools import over, quantiles, until
-from tests.integration.commands import alive, pids_of
+from tests.conftest import alive
+from tests.integration.commands import pids_of
 from tests.integration.test_clean_exit import (
     EXIT_BAR_S,
     PROGRAMS,

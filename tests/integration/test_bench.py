@@ -19,7 +19,8 @@ from farptr.bench.peers import CONTESTANTS, FLOOR, OURS, PEERS, why_absent
 from farptr.bench.rounds import measure
 from farptr.bench.steps import Sizes
 from farptr.bench.works import QUICK, WORKS
-from tests.integration.commands import FARPTR, farptr, refused, until
+from tests.conftest import until
+from tests.integration.commands import FARPTR, farptr, refused
 
 TINY = QUICK._replace(rounds=1, trips=3, submits=20, ops=50, budget_s=0.01, bulk_bytes=800_000, parties=(1,))
 MARK = "FARPTR_TEST_OF_BENCH"

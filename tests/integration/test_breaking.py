@@ -15,7 +15,7 @@ import farptr as fp
 from farptr.launch.family import _TERM_PATIENCE_S
 from farptr.launch.restarts import AT_MOST
 from tests.conftest import alive, pids_of, until
-from tests.integration.commands import until as until_slowly
+from tests.conftest import until as until_slowly
 
 AGAIN = "a new one takes its place"
 

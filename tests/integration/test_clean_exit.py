@@ -17,7 +17,8 @@ import psutil
 import pytest
 
 import farptr as fp
-from tests.integration.commands import FARPTR, alive, ok, pids_of, until
+from tests.conftest import alive, until
+from tests.integration.commands import FARPTR, ok, pids_of
 
 EXIT_BAR_S = 0.5
 """What the end of a run, or a Ctrl-C, may take on a machine of its own; tests give it ten times that."""

@@ -17,20 +17,8 @@ from farptr.cli import EXIT_CODES, cli, main
 from farptr.cli.output import exit_code_of
 from farptr.launch.rundir import find, list_runs
 from farptr.protocol.errors import ERRORS, FarptrError
-from tests.integration.commands import (
-    FARPTR,
-    PATIENCE_S,
-    ROOT,
-    alive,
-    ended,
-    farptr,
-    last_line,
-    ok,
-    pids_of,
-    refused,
-    rows,
-    until,
-)
+from tests.conftest import alive, until
+from tests.integration.commands import FARPTR, PATIENCE_S, ROOT, ended, farptr, last_line, ok, pids_of, refused, rows
 
 COMMANDS = "up down ps objects logs add rm run shell demo worker broker completion".split()
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9]")

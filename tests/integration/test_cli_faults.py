@@ -13,7 +13,8 @@ import pytest
 import farptr as fp
 from farptr.launch.restarts import AT_MOST
 from farptr.launch.rundir import find
-from tests.integration.commands import alive, ok, pids_of, refused, rows, until
+from tests.conftest import alive, until
+from tests.integration.commands import ok, pids_of, refused, rows
 
 
 def state(pid):

@@ -13,7 +13,8 @@ import pytest
 import farptr as fp
 from farptr.cli import main
 from farptr.launch.rundir import find
-from tests.integration.commands import alive, ok, pids_of, refused, until
+from tests.conftest import alive, until
+from tests.integration.commands import ok, pids_of, refused
 
 REMOVED = "it was removed from the run"
 

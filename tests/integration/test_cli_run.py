@@ -13,7 +13,8 @@ import pytest
 
 from farptr.launch import marked
 from farptr.launch.rundir import list_runs
-from tests.integration.commands import FARPTR, PATIENCE_S, alive, ended, farptr, ok, pids_of, refused, until
+from tests.conftest import alive, until
+from tests.integration.commands import FARPTR, PATIENCE_S, ended, farptr, ok, pids_of, refused
 
 JOIN = "import os, signal, subprocess, sys, time\nimport farptr as fp\nsim = fp.connect()\n"
 NAMES = JOIN + "print(*(worker.name for worker in sim), sys.argv[1:])\n"

@@ -9,7 +9,8 @@ from pexpect.popen_spawn import PopenSpawn
 import farptr as fp
 from farptr.cli import shell as module
 from farptr.launch.rundir import list_runs
-from tests.integration.commands import FARPTR, farptr, ok, refused, until
+from tests.conftest import until
+from tests.integration.commands import FARPTR, farptr, ok, refused
 
 NO_IPYTHON = "import sys; sys.modules['IPython'] = None; from farptr.cli import main; sys.exit(main(sys.argv[1:]))"
 

@@ -19,7 +19,7 @@ import pytest
 import farptr as fp
 from farptr.client import interrupts
 from farptr.client.cells import run_cell
-from tests.integration.commands import until
+from tests.conftest import until
 
 SCRIPT = Path(__file__).with_name("interrupted_model.py")
 AT_ONCE_S = 2.0

@@ -16,6 +16,7 @@ import pytest
 
 import farptr as fp
 from tests.behaviour.far import sent
+from tests.chaos.measure_tools import stopped
 from tests.conftest import alive, pids_of, until
 
 ROOT = Path(__file__).parents[2]
@@ -28,16 +29,6 @@ def quickly():
     began_s = time.monotonic()
     yield
     assert time.monotonic() - began_s < QUICKLY_S
-
-
-@contextlib.contextmanager
-def stopped(pid):
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
 
 
 @pytest.fixture

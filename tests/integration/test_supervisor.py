@@ -36,6 +36,7 @@ from farptr.protocol.errors import (
     UnsupportedPlatform,
     VersionMismatch,
 )
+from tests.conftest import alive, until
 
 TOO_OFTEN = f"it died {AT_MOST + 1} times within {WITHIN_S:g} s, and is not started again"
 HERE = Path(__file__).parent
@@ -48,20 +49,6 @@ running = start(["julie", "toby"], name="team", module="fake_launch", detached="
 print("up", flush=True)
 time.sleep(60)
 """
-
-
-def until(condition):
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline_s, "the condition did not come true"
-        time.sleep(0.005)
-
-
-def alive(pid):
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def session_of(leader):
