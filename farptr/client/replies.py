@@ -44,7 +44,7 @@ class Replies:
                 return
             self._newest[header.source] = header.sequence
         arrived = dict(names_of(header.refs))
-        for reply in bodies.loads_as(tuple, body, batch=True):
+        for reply in bodies.loads_as(tuple, body):
             self._reply(header.source, reply, buffers, arrived)
         for name, count in arrived.items():
             self._batches.releases[name] = self._batches.releases.get(name, 0) + count

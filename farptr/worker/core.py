@@ -165,7 +165,7 @@ class WorkerCore:
 
     def _batch(self, body: bytes) -> None:
         try:
-            commands = bodies.loads_as(tuple, body, batch=True)
+            commands = bodies.loads_as(tuple, body)
         except ProtocolError as error:
             self._out.reply((0, REPORT, tuple(self._report((0, 0), error))))
             return
