@@ -33,7 +33,9 @@ from farptr.protocol.header import (
     Header,
     Kind,
     Ones,
+    References,
     forwarded,
+    has_zero,
     length,
     names_of,
     read,
@@ -97,7 +99,7 @@ class BrokerCore:
             self.kept[party.number] = Kept()
         else:
             self.settling.begin_worker(party.number)
-        block = self.roster.block(party.name if party.role == WORKER else "")
+        block = self.roster.block(party.number, party.name if party.role == WORKER else "")
         welcome = {
             "number": party.number, "epoch": self.epoch, "seed": self.seed, "block": block,
             "run": self.run, "roster": self.roster.rows(),
@@ -143,6 +145,8 @@ class BrokerCore:
             self._free_for_nobody(number, frees, out)
         else:
             session = self.settling.lose_client(number)
+            if not (session.done or session.count or frees):
+                self.roster.give_back(number)
             self._free(frees, number, self.settling.phase, out)
             self.settling.forget_if_over(session)
         out += self.teller.to_all({"lost": number, "name": party.name, "role": party.role, "why": why, "code": code})
@@ -193,6 +197,7 @@ class BrokerCore:
             or header.flags & _MAY_NOT_FLAG[role]
             or header.buffers != len(buffers)
             or (header.root != source if role == CLIENT else header.root not in settling.sessions)
+            or has_zero(header)
         ):
             self._check_sender(party, item)
         out: list[Delivery] = []
@@ -212,6 +217,8 @@ class BrokerCore:
             raise ProtocolError(f"{party.name} sent an envelope whose header does not match its frames")
         if header.flags & _MAY_NOT_FLAG[party.role]:
             raise ProtocolError(f"{party.role} {party.name} sent flags {header.flags}, which are not for it")
+        if has_zero(header):
+            raise ProtocolError(f"{party.name} sent a list in which a name has a count of 0")
         if party.role == CLIENT:
             raise ProtocolError(f"client {party.number} sent an envelope as root {header.root}")
         if header.kind not in _ROOTLESS:
@@ -224,6 +231,8 @@ class BrokerCore:
             mine = turns[source]
             if not mine or mine[0].root != header.root:
                 raise ProtocolError(f"worker {source} finished a turn of root {header.root} that it was not in")
+        if header.refs:
+            self._check_refs(header.refs)
         if header.releases:
             self.rows.check_releases(header.releases, header.creates, source, turns)
         if header.creates:
@@ -254,6 +263,14 @@ class BrokerCore:
             self._finish(source, header.root, out)
         elif flags & _SYNC:
             self._note_sync(source, header)
+
+    def _check_refs(self, refs: References) -> None:
+        """Raise ProtocolError for an object of a worker that is still to come: its receiver would be blamed for it."""
+        turns, lost = self.settling.turns, self.roster.lost
+        for name, _ in names_of(refs):
+            worker = worker_of(name)
+            if worker not in turns and worker not in lost:
+                raise ProtocolError(f"a reference to an object of worker {worker}, which there never was")
 
     def _note_sync(self, source: int, header: Header) -> None:
         if self.settling.sessions[source].count:

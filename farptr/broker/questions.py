@@ -41,6 +41,6 @@ _QUESTIONS: dict[str, Callable[[BrokerCore, int], Any]] = {
     "parties": lambda core, _: core.roster.rows(),
     "progress": _progress,
     "traffic": lambda core, _: core.traffic.rows(core.roster),
-    "ids": lambda core, _: core.roster.block(),
+    "ids": lambda core, source: core.roster.block(source),
     "rows": _rows,
 }

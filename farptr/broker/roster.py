@@ -15,6 +15,8 @@ from farptr.protocol.ids import BLOCKS, PARTIES
 from farptr.protocol.names import ME, check_name
 
 CLIENT, WORKER = "client", "worker"
+MOST_BLOCKS = BLOCKS // 16
+"""For one party: one that asks for more and more must not take those of all."""
 
 
 class Party(NamedTuple):
@@ -42,6 +44,10 @@ class Roster:
         self._next_number = 1
         self._next_block = 0
         self._blocks: set[int] = set()
+        self._granted: dict[int, list[int]] = {}
+        """What each party was given."""
+        self._unused: list[int] = []
+        """Blocks that came back."""
 
     def register(self, hello: dict[str, Any]) -> Party:
         """A number for the party that says hello; raises BadName or ProtocolError when it cannot have one."""
@@ -61,17 +67,28 @@ class Roster:
             self._names[party.name] = party.number
         return party
 
-    def block(self, worker: str = "") -> int:
-        """A block of ids that nobody else gets; the number of blocks when there are none left.
+    def block(self, number: int, worker: str = "") -> int:
+        """A block of ids that nobody else gets; the number of blocks when there are none left for this party.
 
         A worker's first comes of its name: which one joins first must not change the ids of a seeded run.
         """
+        if len(self._granted.setdefault(number, [])) >= MOST_BLOCKS:
+            return BLOCKS
         block = BLOCKS - 1 - crc32(worker.encode()) % (BLOCKS // 2) if worker else -1
         if not worker or block in self._blocks:
-            block = next((b for b in range(self._next_block, BLOCKS) if b not in self._blocks), BLOCKS)
-            self._next_block = block + 1
+            block = self._unused.pop() if self._unused else self._fresh()
         self._blocks.add(block)
+        self._granted[number].append(block)
         return block
+
+    def _fresh(self) -> int:
+        block = next((b for b in range(self._next_block, BLOCKS) if b not in self._blocks), BLOCKS)
+        self._next_block = block + 1
+        return block
+
+    def give_back(self, number: int) -> None:
+        """A party has left that has made nothing: its ids are as good as new."""
+        self._unused += [block for block in self._granted.pop(number, ()) if block < BLOCKS]
 
     def remove(self, number: int, why: str) -> Party | None:
         """Turn a live party into a tombstone."""

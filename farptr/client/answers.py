@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from farptr.client.graph import Chain, Node, Path
 from farptr.client.order import Outstanding
+from farptr.protocol.shapes import Answers as Expected
 
 
 class Fence(NamedTuple):
@@ -33,6 +34,10 @@ class Waiting(NamedTuple):
     """What stands at the broker for it, until everything before it is done."""
     chain: Chain = ()
     """For a value: the node asked and what was believed behind it when it was asked; as far as the value is meant."""
+    expected: Expected | None = None
+    """What the answer looks like."""
+    first: int = 0
+    """The worker that alone can answer, where that is known: one that was asked for what it has itself."""
 
 
 class Answer(NamedTuple):
@@ -64,9 +69,17 @@ class Answers:
         """For whoever asked to take."""
         self._waiting: dict[int, Waiting] = {}
 
-    def expect(self, key: int, path: Path | None, fence: Fence | None = None, chain: Chain = ()) -> int:
+    def expect(
+        self,
+        key: int,
+        path: Path | None,
+        fence: Fence | None = None,
+        chain: Chain = (),
+        expected: Expected | None = None,
+        first: int = 0,
+    ) -> int:
         """Somebody will wait for this; the key."""
-        self._waiting[key] = Waiting(path, fence, chain)
+        self._waiting[key] = Waiting(path, fence, chain, expected, first)
         return key
 
     def needs(self, key: int, workers: Iterable[int]) -> int:

@@ -18,6 +18,7 @@ from typing import Any
 
 from farptr.client.answers import Answer, Answers, Fence
 from farptr.client.batches import Batches
+from farptr.client.from_broker import FromBroker
 from farptr.client.graph import UNKNOWN, Known, Node, Path, chain_of, depth_of, leads_through, named, path_of, result_of
 from farptr.client.operands import common_path, weight, wired
 from farptr.client.order import MOVE, PULL, Outstanding
@@ -26,7 +27,6 @@ from farptr.client.parties import Parties
 from farptr.client.places import Places, in_the_way
 from farptr.client.replies import Replies
 from farptr.client.reports import Reports
-from farptr.protocol import body as bodies
 from farptr.protocol import operations, values
 from farptr.protocol.commands import ASK as C_ASK
 from farptr.protocol.commands import (
@@ -42,7 +42,6 @@ from farptr.protocol.commands import (
     KEEP_SENT,
     LIST,
     NAMED,
-    PLAIN,
     PUBLISH,
     PULL_HERE,
     SEARCH,
@@ -54,6 +53,7 @@ from farptr.protocol.commands import MOVE as C_MOVE
 from farptr.protocol.errors import HopLimit, InvalidRemoteGet, ProtocolError, WorkerUnresponsive
 from farptr.protocol.header import HOP_LIMIT, Flag, Kind
 from farptr.protocol.ids import IdBlock, id_of, make_name
+from farptr.protocol.shapes import answers_of, is_near
 from farptr.protocol.texts import check_about, fitting
 
 
@@ -76,11 +76,9 @@ class SessionCore:
         self.reports = Reports()
         self.order = Outstanding()
         self.batches = Batches(number, epoch)
-        self._unsure: dict[int, tuple[int, int]] = {}
-        """Questions to the broker, by sequence number: (number, worker). Once it is answered, commands up to there that
-        still wait were lost with that worker."""
         self._replies = Replies(self.answers, self.reports, self.places, self.order, self.batches)
         self.out = Outgoing(self.batches, self.order, self.places, self.parties, self.answers, self.ids)
+        self._from_broker = FromBroker(self)
 
     # ------------------------------------------------------------ commands
 
@@ -229,7 +227,8 @@ class SessionCore:
         if flush:
             self.out.flush()
         fence = Fence(batch.sequence, self.out.before) if batch.flags & Flag.FENCE else None
-        return self.answers.expect(number, path, fence, chain)
+        first = worker if is_near(command) else 0
+        return self.answers.expect(number, path, fence, chain, answers_of(command), first)
 
     def unresponsive(self, key: int) -> WorkerUnresponsive | None:
         """The error for who waits for an answer that needs a worker which is stopped."""
@@ -331,54 +330,33 @@ class SessionCore:
     # ------------------------------------------------------------ what comes back
 
     def receive(self, envelope: Envelope) -> None:
-        """Take in one envelope; what it says appears in ``answers`` and ``reports``."""
-        header, body, _ = envelope
-        if header.kind == Kind.REPLY:
-            self._replies.take(envelope)
-            return
-        self.arrived = header.received
-        if header.kind == Kind.ROSTER:
-            self._news(bodies.loads_as(dict, body))
-        elif header.kind == Kind.MARKED:
-            self.out.marked(header.sequence)
-        elif header.kind in (Kind.SYNCED, Kind.TOLD):
-            value = bodies.loads(body) if body else None
-            if -header.sequence == self.out.asked_ids:
-                self.out.grant(int(value))  # type: ignore[arg-type]
-            elif header.sequence in self._unsure:
-                self.answers.lose_up_to(*self._unsure.pop(header.sequence))
-            else:
-                self.answers.give(-header.sequence, Answer(PLAIN, value))
-        else:
-            raise ProtocolError(f"the broker sent a {Kind(header.kind).name} to a client")
+        """Take in one envelope; what it says appears in ``answers`` and ``reports``.
 
-    def _news(self, news: dict[str, Any]) -> None:
-        if "joined" in news:
-            number, name, role, *_ = news["joined"]
-            self.names[number] = name
-            if role == "worker":
-                self.parties.joined(number, name)
-        if news.get("role") == "worker":
-            number = news["lost"]
-            self.parties.lose(number, news)
-            self.answers.lose(number)
-            self.out.lose(number)
-        if "stalled" in news:
-            self.parties.stall(news["worker"], news["stalled"])
-        if "undone" in news:
-            self.parties.note_undone(news["worker"], news["undone"])
-            self._make_sure(news["worker"])
-        if self.on_news:
-            self.on_news(news)
-
-    def _make_sure(self, lost: int) -> None:
-        """A question may have been lost with a worker that was not believed to be on its way: ask when all is done.
-
-        What then has no answer gets none; a loss can keep a chain as long as it was, and the path believed is shorter.
+        Raises ProtocolError for what the broker cannot have meant. A worker that breaks the protocol is lost to this
+        session, with that reason; nobody else is.
         """
-        newest = self.answers.newest()
-        if newest and all(upto < newest for upto, _ in self._unsure.values()):
-            self._unsure[self.out.ask_when_done()] = (newest, lost)
+        if envelope.header.kind == Kind.REPLY:
+            try:
+                self._replies.take(envelope)
+            except ProtocolError as error:
+                self._break_with(envelope.header.source, error)
+            return
+        self._from_broker.take(envelope)
+
+    def _break_with(self, worker: int, error: ProtocolError) -> None:
+        """What a worker says makes no sense: whoever waits for it, or will, is told that."""
+        if worker not in self.names:
+            raise error  # no worker can have sent it
+        why = f"it broke the protocol: {error.message}"
+        if worker not in self.parties.lost:
+            self.lose(worker, {"why": why})
+        self.answers.lose(worker)
+
+    def lose(self, worker: int, news: dict[str, Any]) -> None:
+        """A worker is gone, for this session at least: whoever waits for it is told."""
+        self.parties.lose(worker, news)
+        self.answers.lose(worker)
+        self.out.lose(worker)
 
     def give_up(self, key: int) -> None:
         """Nobody waits for this answer any more; what it brings is released when it comes."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import weakref
 from typing import TYPE_CHECKING
+
+from farptr.protocol.errors import FarptrError
 
 if TYPE_CHECKING:
     from farptr.client.session import Session
@@ -70,6 +73,7 @@ class FlushTimer:
         if not (session.dead or core.batches.pending()):
             return False
         if core.commands == self._seen:
-            session.flush()
+            with contextlib.suppress(FarptrError):  # whoever uses the session next is told
+                session.flush()
         self._seen = core.commands
         return True

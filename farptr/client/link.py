@@ -15,7 +15,7 @@ from typing import Protocol
 
 from farptr.client.core import SessionCore
 from farptr.protocol.commands import Envelope
-from farptr.protocol.errors import BrokerLost, FarptrError, SessionClosed, SessionExpired
+from farptr.protocol.errors import BrokerLost, FarptrError, ProtocolError, SessionClosed, SessionExpired
 from farptr.protocol.header import Kind
 from farptr.protocol.kept import Kept
 
@@ -82,7 +82,7 @@ class Link:
         """Why, once it is."""
         self.usable = True
         """Neither closed nor a forked child's."""
-        self.expired: FarptrError | None = None
+        self.expired: SessionExpired | ProtocolError | None = None
         """Why it closed by itself."""
         self.kept: Kept[Envelope] = Kept()
         """What the broker may not have."""
@@ -109,7 +109,16 @@ class Link:
             self.connection.send(mine)
 
     def take_in(self) -> None:
-        """Give the core what has come."""
+        """Give the core what has come; raises ProtocolError, and closes, when the broker breaks the protocol."""
+        try:
+            self._take_in()
+        except ProtocolError as error:
+            if not self.closed:
+                self.expired = error.with_traceback(None)
+                self.close(error.message)
+            raise
+
+    def _take_in(self) -> None:
         core, connection, large = self.core, self.connection, False
         while (envelope := connection.receive()) is not None:
             if envelope.header.kind >= _PART:
@@ -154,7 +163,7 @@ class Link:
     def ended(self) -> FarptrError:
         """The error for who wants something of it now that it is closed."""
         if self.expired is not None:
-            return SessionExpired(self.expired.message, hint=self.expired.hint)
+            return type(self.expired)(self.expired.message, hint=self.expired.hint)
         return SessionClosed(self.closed, hint="fp.up(…) starts a new run, fp.connect() joins one")
 
     def lead(self, timeout_s: float) -> None:

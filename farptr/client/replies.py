@@ -7,6 +7,7 @@ Laws
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from farptr.client.answers import Answer, Answers
@@ -20,6 +21,7 @@ from farptr.protocol import values
 from farptr.protocol.commands import FAILED, FOUND, REPORT, VALUE, Envelope
 from farptr.protocol.errors import ProtocolError, Report
 from farptr.protocol.header import names_of
+from farptr.protocol.shapes import check_answer, is_numbered, report_in
 
 References = dict[int, int]
 """What came with a reply and is not yet anybody's: name to count."""
@@ -37,39 +39,47 @@ class Replies:
         """The last sequence number of each worker's replies."""
 
     def take(self, envelope: Envelope) -> None:
-        """One REPLY."""
+        """One REPLY; raises ProtocolError when it is malformed, or none to what was asked."""
         header, body, buffers = envelope
         if header.sequence:
             if header.sequence <= self._newest.get(header.source, 0):
                 return
             self._newest[header.source] = header.sequence
         arrived = dict(names_of(header.refs))
-        for reply in bodies.loads_as(tuple, body, batch=True):
-            self._reply(header.source, reply, buffers, arrived)
-        for name, count in arrived.items():
-            self._batches.releases[name] = self._batches.releases.get(name, 0) + count
+        try:
+            for reply in bodies.loads_as(tuple, body):
+                self._reply(header.source, reply, buffers, arrived)
+        finally:
+            for name, count in arrived.items():
+                self._batches.releases[name] = self._batches.releases.get(name, 0) + count
 
     def _reply(self, source: int, reply: Any, buffers: tuple[Any, ...], arrived: References) -> None:
+        if not is_numbered(reply) or len(reply) < 3:
+            raise ProtocolError("a malformed answer")
         number, status, payload, *more = reply
         if status == REPORT:
-            self._reports.add(Report(*payload))
+            self._reports.add(report_in(payload))
             return
         waiting = self._answers.waiting(number)
         if waiting is None:
             return  # given up
+        if number < 0 or waiting.first not in (0, source):
+            raise ProtocolError("an answer to what another was asked")
+        check_answer(waiting.expected, status, reply[2:])
         self._order.answered(_passed(waiting.path, source), number)
         if status == VALUE:
             answer = self._value(payload, buffers, arrived, waiting.chain)
             self._answers.give(number, self._with(answer, waiting.chain, *more) if more else answer)
         elif status == FOUND:
-            self._answers.give(number, Answer(FOUND, [self._found(row, arrived) for row in payload]))
+            self._answers.give(number, Answer(FOUND, self._all_found(payload, arrived)))
         else:
             self._answers.give(number, Answer(status, Report(*payload) if status == FAILED else payload, buffers))
 
     def _value(self, wire: Any, buffers: tuple[Any, ...], arrived: References, chain: Chain) -> Answer:
         if wire[0] == values.POINTER:
             if len(chain) != 2 or chain[0] is None:
-                raise ProtocolError("a worker answered with a pointer that nobody asked for")
+                raise ProtocolError("a pointer that nobody asked for")
+            _check_came(wire[1], arrived)
             return Answer(VALUE, _claimed(self._places.arrived(wire[1], chain[0], chain[1]), wire[1], arrived))
         if wire[0] == values.ERROR:
             return Answer(FAILED, Report(*wire[1]))
@@ -79,13 +89,24 @@ class Replies:
         """The answer with its tags and description, and with the place of what came from the end of a chain."""
         return answer._replace(about=about and tuple(about), far=self._places.reached(name, chain) if name else None)
 
+    def _all_found(self, rows: Any, arrived: References) -> list[Node]:
+        """The nodes for what a worker found. All references must have come, or none is taken."""
+        for name, count in Counter(row[0] for row in rows).items():
+            _check_came(name, arrived, count)
+        return [self._found(row, arrived) for row in rows]
+
     def _found(self, row: Any, arrived: References) -> Node:
-        """The node for what a worker found."""
         name, is_pointer, tags, description, shape = row
         node = self._places.found(name, is_pointer)
         if tags or description:
-            node.about = Known(tuple(tags), description, shape and tuple(shape))
+            node.about = Known(tags, description, shape)
         return _claimed(node, name, arrived)
+
+
+def _check_came(name: int, arrived: References, count: int = 1) -> None:
+    """Raise ProtocolError unless so many references to an object came."""
+    if arrived.get(name, 0) < count:
+        raise ProtocolError("a pointer whose reference did not come")
 
 
 def _claimed(node: Node, name: int, arrived: References) -> Node:

@@ -156,6 +156,14 @@ def length(flat: References) -> int:
     return len(flat) if type(flat) is Ones else len(flat) // 3
 
 
+def has_zero(h: Header) -> bool:
+    """Whether a list has a name with a count of 0: it stands for nothing, and no honest sender writes it."""
+    for flat in (h.creates, h.refs, h.releases):  # noqa: SIM110 # a generator costs three times as much
+        if flat and type(flat) is not Ones and 0 in flat[2::3]:
+            return True
+    return False
+
+
 def encode(h: Header) -> bytes:
     """The bytes of a header; raises ProtocolError when its lists do not fit."""
     (kind, flags, hop, epoch, source, destination, root, buffers, sequence, received, value_bytes, body_bytes,

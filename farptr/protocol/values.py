@@ -2,7 +2,7 @@
 
 Laws
     ``decode_array(encode_array(a)) == a`` in dtype, shape and bytes; the result is writable and owns its memory.
-    Sizes match exactly; a dtype is one of the kinds ``biufcmMSU``; every fault is a ProtocolError.
+    Sizes match exactly; a dtype is one of the kinds ``biufcmMSU`` and has a size; every fault is a ProtocolError.
     Array bytes are never pickled: small ones are a bytes object in the body, larger ones are frames of their own.
 """
 
@@ -16,9 +16,9 @@ import numpy as np
 
 from farptr.protocol.apart import Joined
 from farptr.protocol.body import MAX_DEPTH
+from farptr.protocol.dtypes import check_dtype, dtype_of
 from farptr.protocol.errors import MessageTooLarge, ProtocolError, UnsupportedValue
 
-KINDS = frozenset("biufcmMSU")
 INLINE_BYTES = 4096
 """Up to this size an array rides in the body: an extra frame costs more than copying a page."""
 CHUNK_BYTES = 1 << 20
@@ -44,7 +44,7 @@ LITERAL, _SCALAR, _COMPLEX, _DTYPE, _SLICE, _TUPLE, _LIST, _ELLIPSIS = (
     "...",
 )
 _ELLIPSIS_ARGUMENT = (_ELLIPSIS,)
-_PLAIN = (bool, int, float, str, bytes, type(None))
+PLAIN_KINDS = frozenset({bool, int, float, str, bytes, type(None)})
 _NESTING = (tuple, list, slice, range)
 
 
@@ -58,15 +58,6 @@ def checked(value: Any) -> np.ndarray[Any, Any]:
     array = np.asarray(value)
     check_dtype(array.dtype)
     return array
-
-
-def check_dtype(dtype: np.dtype[Any]) -> None:
-    """Raise UnsupportedValue for a dtype that does not travel."""
-    if dtype.kind not in KINDS or dtype.fields is not None:
-        raise UnsupportedValue(
-            f"an array of dtype {dtype} cannot be sent",
-            hint="numbers, booleans, dates and fixed-width strings travel; convert it with astype() first",
-        )
 
 
 def encode_array(array: np.ndarray[Any, Any], buffers: list[Any], inline_bytes: int = INLINE_BYTES) -> tuple[Any, ...]:
@@ -94,35 +85,34 @@ def encode_array(array: np.ndarray[Any, Any], buffers: list[Any], inline_bytes: 
 
 
 def encoded_bytes(wire: tuple[Any, ...]) -> int:
-    """Bytes of array data that a wire array stands for."""
-    return int(prod(wire[2]) * np.dtype(wire[1]).itemsize) if wire[0] == ARRAY else 0
+    """Bytes of array data that a wire array stands for; raises ProtocolError for a malformed one."""
+    if wire[0] != ARRAY:
+        return 0
+    dtype, shape, _, _ = _shape_of(wire)
+    return prod(shape) * dtype.itemsize
+
+
+def is_head(wire: tuple[Any, ...]) -> bool:
+    """Whether an array is well-formed, its data apart."""
+    try:
+        return type(_shape_of(wire)[3]) in (bytes, int)
+    except ProtocolError:
+        return False
 
 
 def _shape_of(wire: tuple[Any, ...]) -> tuple[np.dtype[Any], tuple[int, ...], str, Any]:
-    tag, code, shape, order, data = wire
-    if tag != ARRAY or type(code) is not str or len(code) > 32 or order not in ("C", "F"):
+    if len(wire) != 5:
         raise ProtocolError("an array with a malformed head")
-    dtype = _dtypes.get(code) or _dtype_of(code)
+    tag, code, shape, order, data = wire
+    if tag != ARRAY or type(order) is not str or order not in ("C", "F"):
+        raise ProtocolError("an array with a malformed head")
+    dtype = dtype_of(code)
     if type(shape) is not tuple or len(shape) > MAX_DIMENSIONS:
         raise ProtocolError("an array with a malformed shape")
     for n in shape:
         if type(n) is not int or not 0 <= n <= MAX_VALUE_BYTES:
             raise ProtocolError("an array with a malformed shape")
     return dtype, shape, order, data
-
-
-_dtypes: dict[str, np.dtype[Any]] = {}
-"""Codes that were seen and are legal; NumPy takes microseconds to parse one."""
-_DTYPES_KEPT = 256
-
-
-def _dtype_of(code: str) -> np.dtype[Any]:
-    dtype = np.dtype(code)
-    if dtype.kind not in KINDS or dtype.fields is not None or dtype.subdtype is not None:
-        raise ProtocolError(f"an array of dtype {code}")
-    if len(_dtypes) < _DTYPES_KEPT:
-        _dtypes[code] = dtype
-    return dtype
 
 
 def decode_array(wire: tuple[Any, ...], buffers: Sequence[Any], *, view: bool = False) -> np.ndarray[Any, Any]:
@@ -135,14 +125,28 @@ def decode_array(wire: tuple[Any, ...], buffers: Sequence[Any], *, view: bool = 
         dtype, shape, order, data = _shape_of(wire)
         size = prod(shape) * dtype.itemsize
         if type(data) is bytes and order == "C" and len(data) == size and size:
-            return np.frombuffer(data, dtype).reshape(shape).copy()
-        store = _stored(size, data, buffers, view=view)
-        flat = store.view(dtype) if dtype.itemsize else np.empty(prod(shape), dtype)
-        return flat.reshape(shape[::-1]).T if order == "F" else flat.reshape(shape)
+            array = np.frombuffer(data, dtype).reshape(shape).copy()
+        else:
+            flat = _stored(size, data, buffers, view=view and dtype.kind != "U").view(dtype)
+            array = flat.reshape(shape[::-1]).T if order == "F" else flat.reshape(shape)
+        if dtype.kind == "U":
+            _check_texts(array)
+        return array
     except ProtocolError:
         raise
     except (ValueError, TypeError, OverflowError, KeyError) as error:
         raise ProtocolError(f"a malformed array: {error}") from None
+
+
+_LAST_CHARACTER = 0x10FFFF
+
+
+def _check_texts(array: np.ndarray[Any, Any]) -> None:
+    """Raise ProtocolError for texts of what is no character: whoever prints or lists one would trip over it."""
+    numbers = array.T if array.flags.f_contiguous else array
+    points = numbers.reshape(-1).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+    if points.size and points.max() > _LAST_CHARACTER:
+        raise ProtocolError("an array of texts with what is no character")
 
 
 def _stored(size: int, data: Any, buffers: Sequence[Any], *, view: bool) -> np.ndarray[Any, Any]:
@@ -202,7 +206,7 @@ def encode_argument(value: Any, pointer: Callable[[Any], int | None], buffers: l
     if name is not None:
         return name
     kind = type(value)
-    if kind in _PLAIN:
+    if kind in PLAIN_KINDS:
         return (LITERAL, value)
     if depth >= MAX_DEPTH and kind in _NESTING:  # what it holds would stand deeper than the receiver allows
         raise UnsupportedValue(f"arguments nested more than {MAX_DEPTH} deep")
@@ -223,8 +227,9 @@ def _encode_other(value: Any, buffers: list[Any]) -> Any:
     if isinstance(value, np.ndarray):
         return encode_array(checked(value), buffers)
     if isinstance(value, np.generic):
-        check_dtype(value.dtype)
-        return (_SCALAR, value.dtype.str, value.tobytes())
+        array = np.array(value)  # an empty text gets a character: no dtype of size 0 travels
+        check_dtype(array.dtype)
+        return (_SCALAR, array.dtype.str, array.tobytes())
     if isinstance(value, complex):
         return (_COMPLEX, value.real, value.imag)
     if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, _DTYPE_TYPES)):
@@ -250,6 +255,8 @@ def decode_argument(
     tag = wire[0]
     try:
         if tag == LITERAL:
+            if type(wire[1]) not in PLAIN_KINDS:
+                raise ProtocolError("an argument that is no plain value")
             return wire[1]
         if tag in (_TUPLE, _LIST, _SLICE):
             parts = wire[1:] if tag == _SLICE else wire[1]
@@ -258,7 +265,7 @@ def decode_argument(
         if tag == ARRAY:
             return decode_array(wire, buffers, view=view)
         return _decode_other(tag, wire)
-    except (ValueError, TypeError, IndexError) as error:
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise ProtocolError(f"a malformed argument: {error}") from None
 
 
@@ -268,12 +275,50 @@ def _decode_other(tag: Any, wire: tuple[Any, ...]) -> Any:
     if tag == _COMPLEX:
         return complex(wire[1], wire[2])
     if tag == _DTYPE:
-        dtype = np.dtype(wire[1])
-        check_dtype(dtype)
-        return dtype
+        return dtype_of(wire[1])
     if tag == _SCALAR:
         return decode_array((ARRAY, wire[1], (), "C", wire[2]), ())[()]
-    raise ProtocolError(f"an argument tagged {tag!r}")
+    raise ProtocolError("an argument of an unknown kind")
+
+
+def is_argument(wire: Any, depth: int = 0) -> bool:
+    """Whether this is an argument: well-formed all through, and nested no deeper than is legal."""
+    if type(wire) is int:
+        return wire > 0
+    if type(wire) is not tuple or not wire or depth > MAX_DEPTH or type(wire[0]) is not str:
+        return False
+    if wire[0] == ARRAY:
+        return is_head(wire)
+    fits = _ARGUMENTS.get(wire[0])
+    return fits is not None and fits(wire, depth)
+
+
+def _all_arguments(wires: Sequence[Any], depth: int) -> bool:
+    return all(is_argument(wire, depth + 1) for wire in wires)
+
+
+def _is_list(wire: tuple[Any, ...], depth: int) -> bool:
+    return len(wire) == 2 and type(wire[1]) is tuple and _all_arguments(wire[1], depth)
+
+
+def _is_code(code: Any) -> bool:
+    try:
+        dtype_of(code)
+    except ProtocolError:
+        return False
+    return True
+
+
+_ARGUMENTS: dict[str, Callable[[tuple[Any, ...], int], bool]] = {
+    LITERAL: lambda wire, _: len(wire) == 2 and type(wire[1]) in PLAIN_KINDS,
+    _SCALAR: lambda wire, _: len(wire) == 3 and _is_code(wire[1]) and type(wire[2]) is bytes,
+    _COMPLEX: lambda wire, _: len(wire) == 3 and type(wire[1]) is float is type(wire[2]),
+    _DTYPE: lambda wire, _: len(wire) == 2 and _is_code(wire[1]),
+    _SLICE: lambda wire, depth: len(wire) == 4 and _all_arguments(wire[1:], depth),
+    _TUPLE: _is_list, _LIST: _is_list,
+    _ELLIPSIS: lambda wire, _: len(wire) == 1,
+}  # fmt: skip
+"""What each tag of an argument has behind it."""
 
 
 def argument_bytes(wire: Any, *, literals: bool) -> int:

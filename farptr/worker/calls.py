@@ -20,6 +20,8 @@ from farptr.protocol.commands import CALL, REPORT
 from farptr.protocol.errors import NotCollocated, Report
 from farptr.protocol.header import HOP_LIMIT
 from farptr.protocol.ids import NAME_SHIFT, PARTY_MASK, id_of, make_name, worker_of
+from farptr.protocol.shapes import MAX_NAME
+from farptr.protocol.values import PLAIN_KINDS
 from farptr.worker import execute
 from farptr.worker.store import Failure, Pointer, Value
 from farptr.worker.turn import Command, Turn
@@ -45,8 +47,8 @@ class Calls:
         """The common cases by the shortest way, if it is one: one result, of what lies together and plain numbers."""
         if type(command) is not tuple or len(command) != 6 or command[1] != CALL or command[5]:
             return False
-        result, args = command[2], command[4]
-        if type(result) is not int:
+        number, _, result, name, args, _ = command
+        if type(result) is not int or not 0 < result < MAX_NAME or type(number) is not int or type(name) is not str:
             return False
         found: list[Any] = []
         try:
@@ -58,12 +60,12 @@ class Calls:
                     if kind is not np.ndarray:
                         return kind is Pointer and self._forward(command)
                     found.append(value)
-                elif wire[0] == values.LITERAL:
+                elif wire[0] == values.LITERAL and type(wire[1]) in PLAIN_KINDS:
                     found.append(wire[1])
                 else:
                     return False
-            made = execute.run_one(command[3], found)
-            self.store.create(result, made, (self._turn.root, command[0], self._turn.hop, 0))
+            made = execute.run_one(name, found)
+            self.store.create(result, made, (self._turn.root, number, self._turn.hop, 0))
         except Exception as error:  # whatever a command does, the worker lives on and somebody is told
             self._fail(command, error)
         return True
@@ -83,7 +85,7 @@ class Calls:
                     return False
                 there = worker
                 further.append(target)
-            elif wire[0] == values.LITERAL:
+            elif wire[0] == values.LITERAL and type(wire[1]) in PLAIN_KINDS:
                 numbers += 1
                 further.append(wire)
             else:

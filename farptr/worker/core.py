@@ -51,6 +51,7 @@ from farptr.protocol.errors import ProtocolError, Report
 from farptr.protocol.functions import OFF
 from farptr.protocol.header import Header, Kind, Ones, References, names_of
 from farptr.protocol.ids import IdBlock, make_name, worker_of
+from farptr.protocol.shapes import check_command, is_numbered
 from farptr.worker import execute
 from farptr.worker.calls import Calls
 from farptr.worker.cells import Cells
@@ -165,9 +166,9 @@ class WorkerCore:
 
     def _batch(self, body: bytes) -> None:
         try:
-            commands = bodies.loads_as(tuple, body, batch=True)
+            commands = bodies.loads_as(tuple, body)
         except ProtocolError as error:
-            self._out.reply((0, REPORT, tuple(self._report((0, 0), error))))
+            self._out.reply(self._failed((0, 0), error))
             return
         out, simply, last = self._out, self._calls.simply, commands[-1] if commands else None
         for command in commands:
@@ -177,10 +178,11 @@ class WorkerCore:
 
     def _command(self, command: Any) -> None:
         try:
+            check_command(command)
             handler = self._handlers[command[1]]
-        except (TypeError, IndexError, KeyError):
-            error = ProtocolError("a malformed command")
-            self._out.reply((0, REPORT, tuple(self._report((0, 0), error))))
+        except (ProtocolError, KeyError):
+            numbers = command[:2] if is_numbered(command) else (0, 0)
+            self._out.reply(self._failed(numbers, ProtocolError("a malformed command")))
             return
         try:
             handler(command)
@@ -250,11 +252,14 @@ class WorkerCore:
     # ------------------------------------------------------------ failure
 
     def _fail(self, command: Command, error: Exception) -> None:
-        report = self._report(command, error)
-        if command[1] == CALL and len(command) > 2:
-            self._calls.fail(command, report)
+        if command[1] == CALL:
+            self._calls.fail(command, self._report(command, error))
+        self._out.reply(self._failed(command, error))
+
+    def _failed(self, command: Command, error: Exception) -> Command:
+        """The answer that a command failed, or the report if nobody waits for an answer."""
         status = FAILED if command[1] in QUESTIONS else REPORT
-        self._out.reply((command[0], status, tuple(report)))
+        return (command[0], status, tuple(self._report(command, error)))
 
     def _report(self, command: Command, error: Exception) -> Report:
         return report_of(command, error, self.number, self._turn.hop, self._turn.root)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from farptr.protocol import operations as table
+from farptr.protocol.dtypes import check_dtype
 from farptr.protocol.errors import ImplicitFetch, UnsupportedOperation
-from farptr.protocol.values import check_dtype
 from farptr.worker.interrupts import computing
 
 Array = np.ndarray[Any, Any]

@@ -12,9 +12,10 @@ from typing import Any
 
 from farptr.protocol import values
 from farptr.protocol.commands import REPORT
-from farptr.protocol.errors import HopLimit, ProtocolError, Report
+from farptr.protocol.errors import HopLimit, ProtocolError
 from farptr.protocol.header import HOP_LIMIT, Header
 from farptr.protocol.ids import IdBlock, worker_of
+from farptr.protocol.shapes import report_in
 from farptr.worker.failures import report_of
 from farptr.worker.outbox import Outbox
 from farptr.worker.store import Failure, Order, Pointer, Store, Value
@@ -84,7 +85,7 @@ class Turn:
         if tag == values.POINTER:
             return Pointer(wire[1])
         if tag == values.ERROR:
-            return Failure(Report(*wire[1]))
+            return Failure(report_in(wire[1]))
         raise ProtocolError(f"a value tagged {tag!r}")
 
     def taken(self, command: Command, wire: Any) -> Value:

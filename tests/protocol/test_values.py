@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from farptr.protocol import values
+from farptr.protocol.apart import Joined
 from farptr.protocol.body import MAX_DEPTH
+from farptr.protocol.dtypes import KINDS, dtype_of
 from farptr.protocol.errors import MessageTooLarge, ProtocolError, UnsupportedValue
 
 dtypes = (
@@ -83,13 +85,67 @@ def test_other_dtypes_are_refused(code):
         values.decode_array(("A", code, (1,), "C", bytes(16 if code != "<f16" else 15)), [])
 
 
+CODES = [
+    *"S0 |S0 <S0 <U0 U0 S |V0 <M8[0s] <M8[-1s] <M8[] <M8[s/5] <M8[generic] <m8[no] <S1 <M4 <f3".split(),
+    *"<f99999999 <U999999999 <S2147483648 f8 =f8 i <O8 |O <b2 <c4 <u-1 <u08 < > | <a3 <V8 <T (2,)<f8".split(),
+    "<M8[99999999999s]", "<i8 ", "<i8\n", "",
+    "\0", "<i8" * 11, "<f8, <f8", "<i\uff18", "\ud800", ("<i8",), ["<i8"], {"names": []}, b"<i8", None,
+    8, True,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_codes_that_are_none(code):
+    with pytest.raises(ProtocolError):
+        dtype_of(code)
+    for wire in (("A", code, (), "C", b""), ("A", code, (0,), "C", b""), ("A", code, (2**32,), "C", b"")):
+        with pytest.raises(ProtocolError):
+            values.decode_array(wire, [])
+    with pytest.raises(ProtocolError):
+        values.decode_argument(("D", code), None, [])
+
+
+@given(dtypes)
+def test_codes_that_travel_are_what_numpy_writes(dtype):
+    if dtype.itemsize:
+        assert dtype_of(dtype.str).str == dtype.str
+
+
+@pytest.mark.parametrize("dtype", ["S0", "U0"])
+def test_arrays_of_nothing_do_not_travel_and_empty_texts_do(dtype):
+    array = np.ndarray((3,), dtype)
+    assert array.dtype.itemsize == 0
+    with pytest.raises(UnsupportedValue):
+        values.checked(array)
+    text = array.dtype.type()
+    found = values.decode_argument(encode(text), None, [])
+    assert (found, type(found)) == (text, type(text))
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("fits", [True, False])
+@pytest.mark.parametrize("how", ["small", "buffer", "columns", "lent"])
+def test_texts_of_what_is_no_character_are_refused(order, fits, how):
+    """NumPy raises a SystemError for each use of one: in the listings of other clients, too."""
+    point = (0x10FFFF + (not fits)).to_bytes(4, "little" if order == "<" else "big")
+    raw = point.rjust(4 * (2 if how == "small" else 4000), b"\0")
+    shape = (2,) if how == "small" else (2, 2000)
+    buffers = Joined(memoryview(raw), [len(raw)]) if how == "lent" else [raw]
+    wire = ("A", f"{order}U1", shape, "F" if how == "columns" else "C", raw if how == "small" else 0)
+    if fits:
+        assert ord(values.decode_array(wire, buffers, view=True).reshape(-1)[-1]) == 0x10FFFF
+        return
+    with pytest.raises(ProtocolError, match="no character"):
+        values.decode_array(wire, buffers, view=True)
+
+
 @pytest.mark.parametrize("value", [np.array([object()]), np.zeros(2, "i4,f4"), np.ma.masked_array([1]), {"a": 1}])
 def test_what_cannot_travel_is_refused_at_home(value):
     with pytest.raises(UnsupportedValue):
         values.checked(value)
 
 
-@pytest.mark.parametrize("kind", sorted(values.KINDS))
+@pytest.mark.parametrize("kind", sorted(KINDS))
 def test_every_kind_travels(kind):
     array = np.zeros(2, {"M": "M8[s]", "m": "m8[ns]", "S": "S3", "U": "U3", "u": "u4"}.get(kind, kind))
     assert there_and_back(array).dtype == array.dtype
@@ -189,6 +245,7 @@ def test_nesting_has_a_limit():
 
 
 @pytest.mark.parametrize("wire", [
+    ("L", ()), ("L", [1]), ("L", {}), ("L", 1, 2)[:1], ("S", "<U0", b""), ("D", ("<i8",)), ("D", {}), (("L",), 1),
     (), ("?",), ("L",), ("S", "O", b""), ("S", "<f8", b"123"), ("D", "O"), ("D", "V3"), ("C", 1), ("s",), "text",
     None, 1.5, [1], ("l", 5), ("t",), ("A",), ("S",),
 ])  # fmt: skip

@@ -15,7 +15,7 @@ from farptr.broker.roster import Roster
 from farptr.broker.rows import Rows
 from farptr.broker.settling import Settling
 from farptr.client.answers import Answers
-from farptr.client.core import SessionCore
+from farptr.client.from_broker import FromBroker
 from farptr.protocol.header import Kind, names_of, read, references
 from farptr.protocol.ids import worker_of
 from farptr.worker.core import WorkerCore
@@ -135,14 +135,14 @@ def what_was_under_way_to_a_lost_worker_counts_on() -> Iterator[None]:
 @mutant
 def questions_to_a_lost_worker_wait() -> Iterator[None]:
     """Nobody answers what a lost worker was asked."""
-    with patch.object(Answers, "lose", lambda *_: None), patch.object(SessionCore, "_make_sure", lambda *_: None):
+    with patch.object(Answers, "lose", lambda *_: None), patch.object(FromBroker, "_make_sure", lambda *_: None):
         yield
 
 
 @mutant
 def only_the_path_believed_is_lost() -> Iterator[None]:
     """A question that went further than its client believes is not answered when it is lost there."""
-    with patch.object(SessionCore, "_make_sure", lambda *_: None):
+    with patch.object(FromBroker, "_make_sure", lambda *_: None):
         yield
 
 

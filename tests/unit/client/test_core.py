@@ -31,6 +31,7 @@ from farptr.protocol.header import HOP_LIMIT, Flag, Header, Kind, names_of, refe
 from farptr.protocol.ids import generation_of, id_of, make_name
 
 J, T, C, ME = 1, 2, 3, 9
+NUMBER = ("A", "<i8", (), "C", bytes(8))
 
 
 class Bench:
@@ -197,7 +198,7 @@ def test_answers_relieve(bench):
     p = bench.pointer(T, bench.data(J))
     bench.call(p, count=None, operation="=negative")
     key = bench.core.get(p)
-    bench.answer(T, (key, PLAIN, 1))
+    bench.answer(T, (key, VALUE, NUMBER))
     assert len(bench.core.order) == 0
     assert not bench.fenced(lambda: bench.call(bench.data(J)))
 
@@ -206,7 +207,7 @@ def test_an_answer_relieves_only_of_what_came_before(bench):
     p = bench.pointer(T, bench.data(J))
     key = bench.core.get(p)
     bench.call(p, count=None, operation="=negative")
-    bench.answer(T, (key, PLAIN, 1))
+    bench.answer(T, (key, VALUE, NUMBER))
     assert bench.fenced(lambda: bench.call(bench.data(J)))
 
 
@@ -383,7 +384,7 @@ def test_lost_workers(bench):
         bench.data(J)
     with pytest.raises(WorkerLost, match="hop 1"):
         bench.call(p)
-    bench.answer(T, (got, PLAIN, 1))
+    bench.answer(T, (got, VALUE, NUMBER))
     bench.data(T)
 
 

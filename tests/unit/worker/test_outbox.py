@@ -19,7 +19,7 @@ def test_an_answer_that_fits_no_envelope_says_so(status):
     out.refer(1 << 41, None)
     out.reply((17, status, "x" * MAX_BODY_BYTES))
     (envelope,) = out.end([])
-    ((number, told, report),) = bodies.loads(envelope.body, batch=True)
+    ((number, told, report),) = bodies.loads(envelope.body)
     assert (number, told) == (17, FAILED)
     found = Report(*report)
     assert found.kind == "MessageTooLarge"
