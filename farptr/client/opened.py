@@ -5,6 +5,7 @@ Importing this module is light, so that a tool can ask before NumPy and ZeroMQ a
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,3 +14,6 @@ if TYPE_CHECKING:
 
 observers: list[Callable[[Run], None]] = []
 """Called with each run that ``up`` or ``connect`` returns, in the caller's thread, before its first command."""
+
+runs: weakref.WeakSet[Run] = weakref.WeakSet()
+"""Every run of this process that somebody keeps, closed ones too."""

@@ -1,0 +1,149 @@
+"""The functions of the Array API standard, as a table. Worker and client read the same rows.
+
+A row is a function's signature, as the standard writes it. On the wire a function is called ``xp:NAME``: it follows the
+standard where NumPy's function of that name does not. What makes arrays from nothing (``zeros``) has a row too: such a
+command has no operand, and says by its address where it runs.
+"""
+
+from __future__ import annotations
+
+from inspect import Parameter, Signature
+from typing import Any
+
+VERSION = "2024.12"
+VERSIONS = ("2021.12", "2022.12", "2023.12", VERSION)
+
+PREFIX = "xp:"
+
+WHERE = "where"
+"""Asked of a pointer: the number of the worker that has the data."""
+
+_UNARY = """
+    abs acos acosh asin asinh atan atanh bitwise_invert ceil conj cos cosh exp expm1 floor imag isfinite isinf isnan log
+    log1p log2 log10 logical_not negative positive real reciprocal round sign signbit sin sinh square sqrt tan tanh
+    trunc
+    """.split()
+_BINARY = """
+    add atan2 bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor copysign divide equal
+    floor_divide greater greater_equal hypot less less_equal logaddexp logical_and logical_or logical_xor maximum minimum
+    multiply nextafter not_equal pow remainder subtract
+    """.split()
+
+_ROWS = (
+    dict.fromkeys(_UNARY, "x, /")
+    | dict.fromkeys(_BINARY, "x1, x2, /")
+    | dict.fromkeys(("cumulative_prod", "cumulative_sum"), "x, /, *, axis=None, dtype=None, include_initial=False")
+    | dict.fromkeys(("max", "min", "mean", "all", "any"), "x, /, *, axis=None, keepdims=False")
+    | dict.fromkeys(("sum", "prod"), "x, /, *, axis=None, dtype=None, keepdims=False")
+    | dict.fromkeys(("std", "var"), "x, /, *, axis=None, correction=0.0, keepdims=False")
+    | dict.fromkeys(("argmax", "argmin", "count_nonzero"), "x, /, *, axis=None, keepdims=False")
+    | dict.fromkeys(("sort", "argsort"), "x, /, *, axis=-1, descending=False, stable=True")
+    | dict.fromkeys(("tril", "triu"), "x, /, *, k=0")
+    | dict.fromkeys(("nonzero", "unique_all", "unique_counts", "unique_inverse", "unique_values"), "x, /")
+    | dict.fromkeys(("matmul", "linalg.matmul", "linalg.solve", "linalg.outer"), "x1, x2, /")
+    | dict.fromkeys(("vecdot", "linalg.vecdot", "linalg.cross"), "x1, x2, /, *, axis=-1")
+    | dict.fromkeys(("tensordot", "linalg.tensordot"), "x1, x2, /, *, axes=2")
+    | dict.fromkeys(("matrix_transpose", "linalg.matrix_transpose"), "x, /")
+    | dict.fromkeys(
+        ("linalg.det", "linalg.eigh", "linalg.eigvalsh", "linalg.inv", "linalg.slogdet", "linalg.svdvals"), "x, /"
+    )
+    | dict.fromkeys(("linalg.matrix_rank", "linalg.pinv"), "x, /, *, rtol=None")
+    | dict.fromkeys(("fft.fft", "fft.ifft", "fft.rfft", "fft.irfft"), "x, /, *, n=None, axis=-1, norm='backward'")
+    | dict.fromkeys(("fft.hfft", "fft.ihfft"), "x, /, *, n=None, axis=-1, norm='backward'")
+    | dict.fromkeys(("fft.fftn", "fft.ifftn", "fft.rfftn", "fft.irfftn"), "x, /, *, s=None, axes=None, norm='backward'")
+    | dict.fromkeys(("fft.fftshift", "fft.ifftshift"), "x, /, *, axes=None")
+    | {
+        "astype": "x, dtype, /, *, copy=True",
+        "broadcast_arrays": "*arrays",
+        "broadcast_to": "x, /, shape",
+        "clip": "x, /, min=None, max=None",
+        "concat": "arrays, /, *, axis=0",
+        "diff": "x, /, *, axis=-1, n=1, prepend=None, append=None",
+        "empty_like": "x, /, *, dtype=None",
+        "expand_dims": "x, /, axis",
+        "flip": "x, /, *, axis=None",
+        "full_like": "x, /, fill_value, *, dtype=None",
+        "linalg.cholesky": "x, /, *, upper=False",
+        "linalg.diagonal": "x, /, *, offset=0",
+        "linalg.matrix_norm": "x, /, *, keepdims=False, ord='fro'",
+        "linalg.matrix_power": "x, n, /",
+        "linalg.qr": "x, /, *, mode='reduced'",
+        "linalg.svd": "x, /, *, full_matrices=True",
+        "linalg.trace": "x, /, *, offset=0, dtype=None",
+        "linalg.vector_norm": "x, /, *, axis=None, keepdims=False, ord=2",
+        "meshgrid": "*arrays, indexing='xy'",
+        "moveaxis": "x, source, destination, /",
+        "ones_like": "x, /, *, dtype=None",
+        "permute_dims": "x, /, axes",
+        "repeat": "x, repeats, /, *, axis=None",
+        "reshape": "x, /, shape, *, copy=None",
+        "roll": "x, /, shift, *, axis=None",
+        "searchsorted": "x1, x2, /, *, side='left', sorter=None",
+        "squeeze": "x, /, axis",
+        "stack": "arrays, /, *, axis=0",
+        "take": "x, indices, /, *, axis=None",
+        "take_along_axis": "x, indices, /, *, axis=-1",
+        "tile": "x, repetitions, /",
+        "unstack": "x, /, *, axis=0",
+        "where": "condition, x1, x2, /",
+        "zeros_like": "x, /, *, dtype=None",
+    }
+)
+
+_MAKERS = {
+    "arange": "start, /, stop=None, step=1, *, dtype=None",
+    "empty": "shape, *, dtype=None",
+    "eye": "n_rows, n_cols=None, /, *, k=0, dtype=None",
+    "fft.fftfreq": "n, /, *, d=1.0, dtype=None",
+    "fft.rfftfreq": "n, /, *, d=1.0, dtype=None",
+    "full": "shape, fill_value, *, dtype=None",
+    "linspace": "start, stop, /, num, *, dtype=None, endpoint=True",
+    "ones": "shape, *, dtype=None",
+    "zeros": "shape, *, dtype=None",
+}
+
+DEVICES = frozenset({*_MAKERS, "astype", "empty_like", "full_like", "ones_like", "zeros_like"})
+"""Functions that, at the client, have the argument ``device`` too."""
+
+ARITY = {
+    "unique_all": 4, "unique_counts": 2, "unique_inverse": 2, "linalg.eigh": 2, "linalg.qr": 2, "linalg.slogdet": 2,
+    "linalg.svd": 3,
+}  # fmt: skip
+"""Functions with several results, where the name alone says how many."""
+
+OPERANDS = frozenset(PREFIX + name for name in (*_UNARY, *_BINARY, "clip", "where", "full", "full_like"))
+"""Where plain numbers among the arguments are data."""
+
+
+def signature_of(parameters: str, *more: str) -> Signature:
+    """A signature from how it is written; ``more`` names keyword arguments that are None by default."""
+    found: list[Parameter] = []
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    for text in (*parameters.split(", "), *more):
+        if text == "/":
+            found = [p.replace(kind=Parameter.POSITIONAL_ONLY) for p in found]
+        elif text == "*":
+            kind = Parameter.KEYWORD_ONLY
+        elif text.startswith("*"):
+            found.append(Parameter(text[1:], Parameter.VAR_POSITIONAL))
+            kind = Parameter.KEYWORD_ONLY
+        else:
+            name, _, default = text.partition("=")
+            found.append(Parameter(name, kind, default=_CONSTANTS[default] if default else _default(more, text)))
+    return Signature(found)
+
+
+_CONSTANTS: dict[str, Any] = {
+    "None": None, "False": False, "True": True, "0": 0, "0.0": 0.0, "1": 1, "1.0": 1.0, "2": 2, "-1": -1,
+    "'backward'": "backward", "'fro'": "fro", "'left'": "left", "'reduced'": "reduced", "'xy'": "xy",
+}  # fmt: skip
+
+
+def _default(more: tuple[str, ...], text: str) -> Any:
+    return None if text in more else Parameter.empty
+
+
+FUNCTIONS = {name: signature_of(row) for name, row in _ROWS.items()}
+"""Functions of arrays."""
+MAKERS = {name: signature_of(row) for name, row in _MAKERS.items()}
+"""Functions that make an array from plain values."""

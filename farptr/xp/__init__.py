@@ -1,0 +1,27 @@
+"""The Array API standard (2024.12) on workers: ``fp.xp``.
+
+>>> import farptr as fp
+>>> with fp.up("julie") as sim:
+...     x = fp.xp.asarray([1.0, 2.0, 3.0], device="julie")
+...     print(float(fp.xp.mean(x)))
+2.0
+
+A device is a worker, or its name. Without ``device=`` arrays are made on the first worker of the run that is open, if
+it is the only one; a pointer's own namespace (``p.__array_namespace__()``) makes them where the pointer's data is.
+docs/array-api.md has the rules.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from farptr.xp.devices import Device, only_run
+from farptr.xp.namespace import Namespace, names_for
+
+__all__ = ["Device", "Namespace"]
+
+globals().update(names_for(only_run))
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...

@@ -1,0 +1,84 @@
+"""The namespace of the Array API standard, for a default device: ``fp.xp``, and what ``p.__array_namespace__()`` gives.
+
+Law
+    Namespaces of one session are equal, whatever their default device: libraries refuse arrays of different namespaces,
+    and operands in different places have an error that says where they are (NotCollocated).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from farptr.protocol import standard as table
+from farptr.protocol.errors import UnsupportedOperation, UsageError
+from farptr.xp import creation, dtypes
+from farptr.xp.devices import Default, Device
+from farptr.xp.functions import FUNCTIONS
+from farptr.xp.inspection import Info
+
+OLDEST_NUMPY = "2.1.0"
+"""What came before lacks functions of the standard."""
+
+
+def names_for(default: Default) -> dict[str, Any]:
+    """Everything in the namespace, by name, for a default device."""
+    found: dict[str, Any] = {**dtypes.DTYPES, **dtypes.CONSTANTS, **dtypes.FUNCTIONS}
+    functions = {**FUNCTIONS, **creation.for_default(default)}
+    found |= {name: function for name, function in functions.items() if "." not in name}
+    for extension in ("linalg", "fft"):
+        found[extension] = _extension(extension, functions)
+    found["__array_api_version__"] = table.VERSION
+    found["__array_namespace_info__"] = _info(default)
+    return found
+
+
+def _info(default: Default) -> Callable[[], Info]:
+    def __array_namespace_info__() -> Info:  # noqa: N807  # its name in the standard
+        """What the namespace can do, and the live workers."""
+        return Info(default)
+
+    return __array_namespace_info__
+
+
+class _Extension(SimpleNamespace):
+    __name__: str
+
+
+def _extension(name: str, functions: dict[str, Any]) -> _Extension:
+    prefix = f"{name}."
+    found = {key.removeprefix(prefix): f for key, f in functions.items() if key.startswith(prefix)}
+    return _Extension(__name__=f"farptr.xp.{name}", **found)
+
+
+class Namespace(_Extension):
+    """``fp.xp`` with one pointer's device, and its way there, as the default."""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(__name__="farptr.xp", **names_for(lambda: device))
+        self._device = device
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Namespace) and other._device._session is self._device._session
+
+    def __hash__(self) -> int:
+        return hash(id(self._device._session))
+
+    def __repr__(self) -> str:
+        return f"<farptr.xp, where nothing else is said on {self._device.name}>"
+
+    def __dir__(self) -> Iterable[str]:
+        return [name for name in vars(self) if name != "_device"]
+
+
+def check_version(api_version: str | None) -> None:
+    """Raise UsageError for a version of the standard that the namespace does not follow."""
+    if np.lib.NumpyVersion(np.__version__) < OLDEST_NUMPY:
+        raise UnsupportedOperation(
+            f"NumPy {np.__version__} lacks functions of the Array API standard", hint=f"it takes NumPy {OLDEST_NUMPY}"
+        )
+    if api_version is not None and api_version not in table.VERSIONS:
+        raise UsageError(f"version {api_version!r} of the Array API is not one of {', '.join(table.VERSIONS)}")
