@@ -53,8 +53,11 @@ class StandardFace:
 
         return to_device(self, device, stream)  # type: ignore[arg-type]
 
-    def __dlpack__(self, **options: Any) -> Any:
-        return self.__array__().__dlpack__(**options)  # refuses, where fetching was not allowed
+    def __dlpack__(
+        self, /, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None
+    ) -> Any:
+        array = self.__array__()  # refuses, where fetching was not allowed
+        return array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return CPU_DEVICE  # that of its worker

@@ -29,8 +29,21 @@ _BINARY = """
     multiply nextafter not_equal pow remainder subtract
     """.split()
 
+SPECIAL = tuple(
+    """
+    bdtr bdtrc bdtri betainc betaincc betaincinv betaln binom boxcox boxcox1p cbrt chdtr chdtrc chdtri cosdg cosm1 cotdg
+    ellipk ellipkm1 entr erf erfc erfcx erfinv exp1 exp10 exp2 expi expit expn exprel fdtr fdtrc fdtri gamma gammainc
+    gammaincc gammainccinv gammaincinv gammaln gammasgn gdtr gdtrc huber hyp1f1 i0 i0e i1 i1e inv_boxcox inv_boxcox1p j0
+    j1 k0 k0e k1 k1e kl_div log_ndtr loggamma logit lpmv multigammaln nbdtr nbdtrc nbdtri ndtr ndtri pdtr pdtrc pdtri
+    poch polygamma pseudo_huber psi radian rel_entr rgamma sinc sindg spence stdtr stdtrit tandg xlog1py xlogy y0 y1 yn
+    zeta zetac
+    """.split()
+)
+"""Functions of scipy.special, elementwise; SciPy asks a namespace for them under ``special``. Not in the standard."""
+
 _ROWS = (
     dict.fromkeys(_UNARY, "x, /")
+    | dict.fromkeys((f"special.{name}" for name in SPECIAL), "*args")
     | dict.fromkeys(_BINARY, "x1, x2, /")
     | dict.fromkeys(("cumulative_prod", "cumulative_sum"), "x, /, *, axis=None, dtype=None, include_initial=False")
     | dict.fromkeys(("max", "min", "mean", "all", "any"), "x, /, *, axis=None, keepdims=False")
@@ -111,7 +124,8 @@ ARITY = {
 }  # fmt: skip
 """Functions with several results, where the name alone says how many."""
 
-OPERANDS = frozenset(PREFIX + name for name in (*_UNARY, *_BINARY, "clip", "where", "full", "full_like"))
+_SPECIAL = tuple(f"special.{name}" for name in SPECIAL)
+OPERANDS = frozenset(PREFIX + name for name in (*_UNARY, *_BINARY, *_SPECIAL, "clip", "where", "full", "full_like"))
 """Where plain numbers among the arguments are data."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from farptr.protocol import standard as table
+from farptr.protocol.errors import UnsupportedOperation
 
 Array = np.ndarray[Any, Any]
 
@@ -26,25 +27,20 @@ def floor_divide(x1: Any, x2: Any, /) -> Array:
     a, b = np.asarray(x1), np.asarray(x2)
     infinite = np.isinf(a) & np.isfinite(b)
     vanishing = np.isfinite(a) & np.isinf(b)
-    true = np.asarray(np.true_divide(a, b), quotient.dtype)
+    with np.errstate(all="ignore"):
+        true = np.asarray(np.true_divide(a, b), quotient.dtype)
     return np.where(infinite | vanishing, true, quotient)
 
 
 def expm1(x: Array, /) -> Array:
     """NumPy's is not a number for infinite real parts of complex numbers where ``exp`` is one."""
-    value = np.asarray(np.expm1(x))
+    value = np.array(np.expm1(x))
     if value.dtype.kind != "c":
         return value
-    x = np.asarray(x)
-    outside = ~np.isfinite(x)
-    return np.where(outside, _shifted_exp(x), value)
-
-
-def _shifted_exp(x: Array) -> Array:
-    """``exp(x) - 1`` for numbers with an infinite or undefined part; the imaginary part is that of ``exp(x)``."""
-    value = np.array(np.exp(x))
-    value.real -= 1
-    return value
+    value.real += 0.0  # no negative zero
+    by_exp = np.array(np.exp(x))
+    by_exp.real -= 1
+    return np.where(np.isfinite(x), value, by_exp)
 
 
 
@@ -125,6 +121,16 @@ MENDED: dict[str, Callable[..., Any]] = {
 """Functions that are not NumPy's."""
 
 
+def _scipy(name: str) -> Any:
+    try:
+        import scipy.special
+    except ImportError:
+        raise UnsupportedOperation(
+            f"this worker has no SciPy, which {name} needs", hint="pip install scipy, then start the run again"
+        ) from None
+    return scipy
+
+
 def function(operation: str) -> Callable[..., Any] | None:
     """What an ``xp:`` name stands for; None when there is none, or this worker's NumPy lacks it."""
     name = operation.removeprefix(table.PREFIX)
@@ -132,7 +138,7 @@ def function(operation: str) -> Callable[..., Any] | None:
         return None
     found: Any = MENDED.get(name)
     if found is None:
-        found = np
+        found = _scipy(name) if name.startswith("special.") else np
         for part in name.split("."):
             found = getattr(found, part, None)
     return found  # type: ignore[no-any-return]

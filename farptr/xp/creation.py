@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from farptr.client.numpy_face import pointers_among
 from farptr.client.pointer import Pointer
 from farptr.protocol import standard as table
 from farptr.protocol.errors import UsageError
@@ -23,16 +24,24 @@ _FROM_DLPACK = table.signature_of("x, /, *, device=None, copy=None")
 def asarray(default: Default, obj: Any, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Pointer:
     """Send an array, number or nested list to the device; a pointer goes there from its worker, or stays.
 
+    A list that has pointers in it, at any depth, is put together where their data is, and treated like a pointer.
     ``copy=False`` forbids what only a copy can do; sending is one.
     """
     if isinstance(obj, Pointer):
         return _of_pointer(obj, dtype, device, copy)
-    array = checked_array(np.asarray(obj, dtype=dtype))
     if copy is False:
-        raise ValueError("what is sent to a worker is copied: copy=False cannot be")
-    if any(isinstance(part, Pointer) for part in (obj if isinstance(obj, list | tuple) else ())):
-        raise UsageError("a list of pointers is no array", hint="xp.stack(pointers) makes one, where they are")
+        raise ValueError("what is sent to a worker, or put together there, is copied: copy=False cannot be")
+    if type(obj) in (list, tuple) and next(pointers_among(obj), None) is not None:
+        return _of_pointer(_stacked(obj), dtype, device, None)
+    array = checked_array(np.asarray(obj, dtype=dtype))
     return resolve(device, default).place(array)
+
+
+def _stacked(parts: Any) -> Any:
+    """Nested lists that have pointers among their numbers, as one array where the pointers' data is."""
+    if type(parts) not in (list, tuple) or next(pointers_among(parts), None) is None:
+        return parts
+    return run("stack", ([_stacked(part) for part in parts],), {})
 
 
 def _of_pointer(pointer: Pointer, dtype: Any, device: Any, copy: bool | None) -> Pointer:

@@ -21,6 +21,8 @@ _GROUPS = {
     "numeric": ("signed integer", "unsigned integer", "real floating", "complex floating"),
 }
 DTYPES: dict[str, np.dtype[Any]] = {name: np.dtype(name) for names in KINDS.values() for name in names}
+CLASSES: dict[str, Any] = {name: dtype.type for name, dtype in DTYPES.items()}
+"""What the namespace has under their names: NumPy's classes, because a ``np.dtype`` of float64 is equal to None."""
 CONSTANTS: dict[str, Any] = {"e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None, "pi": math.pi}
 
 

@@ -45,6 +45,8 @@ def run(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     if as_tuple and not count:
         return ()
     found = call(table.PREFIX + name, args, kwargs, count, as_tuple=as_tuple)
+    if name in _PER_OPERAND:
+        return list(found)
     return _RESULTS[name](*found) if name in _RESULTS else found
 
 

@@ -1,12 +1,12 @@
 """The namespace of the Array API standard, for a default device: ``fp.xp``, and what ``p.__array_namespace__()`` gives.
 
 Law
-    Namespaces of one session are equal, whatever their default device: libraries refuse arrays of different namespaces,
-    and operands in different places have an error that says where they are (NotCollocated).
+    Namespaces are equal when their default devices, and the ways there, are: what they make lies together.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from farptr.protocol import standard as table
-from farptr.protocol.errors import UnsupportedOperation, UsageError
+from farptr.protocol.errors import NoRun, UnsupportedOperation, UsageError
 from farptr.xp import creation, dtypes
 from farptr.xp.devices import Default, Device
 from farptr.xp.functions import FUNCTIONS
@@ -26,10 +26,10 @@ OLDEST_NUMPY = "2.1.0"
 
 def names_for(default: Default) -> dict[str, Any]:
     """Everything in the namespace, by name, for a default device."""
-    found: dict[str, Any] = {**dtypes.DTYPES, **dtypes.CONSTANTS, **dtypes.FUNCTIONS}
+    found: dict[str, Any] = {**dtypes.CLASSES, **dtypes.CONSTANTS, **dtypes.FUNCTIONS}
     functions = {**FUNCTIONS, **creation.for_default(default)}
     found |= {name: function for name, function in functions.items() if "." not in name}
-    for extension in ("linalg", "fft"):
+    for extension in ("linalg", "fft", "special"):
         found[extension] = _extension(extension, functions)
     found["__array_api_version__"] = table.VERSION
     found["__array_namespace_info__"] = _info(default)
@@ -55,23 +55,35 @@ def _extension(name: str, functions: dict[str, Any]) -> _Extension:
 
 
 class Namespace(_Extension):
-    """``fp.xp`` with one pointer's device, and its way there, as the default."""
+    """``fp.xp`` with one pointer's device, and its way there, as the default.
+
+    It does not keep the session, because libraries keep namespaces in caches.
+    """
 
     def __init__(self, device: Device) -> None:
-        super().__init__(__name__="farptr.xp", **names_for(lambda: device))
-        self._device = device
+        session, way, name = weakref.ref(device._session), device.way, device.name
+
+        def default() -> Device:
+            there = session()
+            if there is None:
+                raise NoRun(f"the run of {name} was given up", hint="take the namespace of a pointer that is in use")
+            return Device(there, way)
+
+        super().__init__(__name__="farptr.xp", **names_for(default))
+        self._key = (device._session.token, way)
+        self._place = name
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Namespace) and other._device._session is self._device._session
+        return isinstance(other, Namespace) and other._key == self._key
 
     def __hash__(self) -> int:
-        return hash(id(self._device._session))
+        return hash(self._key)
 
     def __repr__(self) -> str:
-        return f"<farptr.xp, where nothing else is said on {self._device.name}>"
+        return f"<farptr.xp, where nothing else is said on {self._place}>"
 
     def __dir__(self) -> Iterable[str]:
-        return [name for name in vars(self) if name != "_device"]
+        return [name for name in vars(self) if name not in ("_key", "_place")]
 
 
 def check_version(api_version: str | None) -> None:
