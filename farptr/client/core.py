@@ -147,7 +147,9 @@ class SessionCore:
             self.reports.watch(number, operands[0])
             self.out.issue(batch, (number, CALL, None, operation, wire_args, wire_kwargs), path)
             return []
-        nodes = [named(make_name(worker, self.ids.next()), result_of(operands) if operands else None) for _ in range(count)]
+        nodes = [
+            named(make_name(worker, self.ids.next()), result_of(operands) if operands else None) for _ in range(count)
+        ]
         results = nodes[0].name if count == 1 else tuple([n.name for n in nodes])
         self.out.issue(batch, (number, CALL, results, operation, wire_args, wire_kwargs), path, creates=nodes)
         return nodes

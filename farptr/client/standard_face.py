@@ -44,7 +44,7 @@ class StandardFace:
         return device_of(self)  # type: ignore[arg-type]
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> Pointer:
-        """A pointer to a copy of the data on that worker (a ``Worker``, a ``device``, or a name); itself if it is there.
+        """A pointer to a copy of the data on that worker (a ``Worker``, a device or a name); itself if it is there.
 
         The values go from worker to worker, and this pointer stays as it is. Of a chain the way to the data is asked
         for, hop by hop. Raises UnknownWorker, UsageError for a worker of another run, or with a ``stream``.

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from farptr.protocol.standard import OPERANDS
+from farptr.protocol.standard import FILLS, OPERANDS
 
 UFUNCS: dict[str, int] = dict.fromkeys(
     """
@@ -177,6 +177,6 @@ def data_bytes(
     not data.
     """
     operands = operation.lstrip("=").split(".")[0] in UFUNCS or operation in OPERANDS
-    total = sum([measure(wire, literals=operands) for wire in args[:2]])
-    total += sum([measure(wire, literals=operands or operation == "=[]") for wire in args[2:]])
+    first = 0 if operands else 2 if operation == "=[]" else 1 if operation in FILLS else len(args)
+    total = sum([measure(wire, literals=i >= first) for i, wire in enumerate(args)])
     return total + sum([measure(wire, literals=False) for wire in (kwargs or {}).values()])

@@ -8,7 +8,7 @@ command has no operand, and says by its address where it runs.
 from __future__ import annotations
 
 from inspect import Parameter, Signature
-from typing import Any
+from typing import Any, TypeAlias
 
 VERSION = "2024.12"
 VERSIONS = ("2021.12", "2022.12", "2023.12", VERSION)
@@ -16,7 +16,7 @@ VERSIONS = ("2021.12", "2022.12", "2023.12", VERSION)
 PREFIX = "xp:"
 
 WHERE = "where"
-"""Asked of a pointer: the number of the worker that has the data."""
+"""Asked of a pointer: the name of the data at the far end, which says its worker."""
 
 _UNARY = """
     abs acos acosh asin asinh atan atanh bitwise_invert ceil conj cos cosh exp expm1 floor imag isfinite isinf isnan log
@@ -25,8 +25,8 @@ _UNARY = """
     """.split()
 _BINARY = """
     add atan2 bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor copysign divide equal
-    floor_divide greater greater_equal hypot less less_equal logaddexp logical_and logical_or logical_xor maximum minimum
-    multiply nextafter not_equal pow remainder subtract
+    floor_divide greater greater_equal hypot less less_equal logaddexp logical_and logical_or logical_xor maximum
+    minimum multiply nextafter not_equal pow remainder subtract
     """.split()
 
 SPECIAL = tuple(
@@ -125,14 +125,19 @@ ARITY = {
 """Functions with several results, where the name alone says how many."""
 
 _SPECIAL = tuple(f"special.{name}" for name in SPECIAL)
-OPERANDS = frozenset(PREFIX + name for name in (*_UNARY, *_BINARY, *_SPECIAL, "clip", "where", "full", "full_like"))
+OPERANDS = frozenset(PREFIX + name for name in (*_UNARY, *_BINARY, *_SPECIAL, "clip", "where"))
 """Where plain numbers among the arguments are data."""
+FILLS = frozenset({PREFIX + "full", PREFIX + "full_like"})
+"""Where the second argument is data, and the first may be a shape."""
+
+
+_Kind: TypeAlias = Any  # inspect has no public name for the type of its kinds
 
 
 def signature_of(parameters: str, *more: str) -> Signature:
     """A signature from how it is written; ``more`` names keyword arguments that are None by default."""
     found: list[Parameter] = []
-    kind = Parameter.POSITIONAL_OR_KEYWORD
+    kind: _Kind = Parameter.POSITIONAL_OR_KEYWORD
     for text in (*parameters.split(", "), *more):
         if text == "/":
             found = [p.replace(kind=Parameter.POSITIONAL_ONLY) for p in found]

@@ -221,7 +221,7 @@ class WorkerCore:
         elif isinstance(value, Failure):
             self._out.reply((number, FAILED, tuple(value.report)))
         elif question == WHERE:
-            self._out.reply((number, PLAIN, self.number))
+            self._out.reply((number, PLAIN, name))
         else:
             answer = execute.ask(value, question)
             if question == "item":

@@ -43,9 +43,7 @@ def expm1(x: Array, /) -> Array:
     return np.where(np.isfinite(x), value, by_exp)
 
 
-
-
-def clip(x: Array, /, min: Any = None, max: Any = None) -> Array:  # the standard's names
+def clip(x: Array, /, min: Any = None, max: Any = None) -> Array:  # noqa: A002  # the standard's names
     """The result has x's dtype, and no bound at all gives a copy."""
     if min is None and max is None:
         return np.array(x)
@@ -57,12 +55,11 @@ def clip(x: Array, /, min: Any = None, max: Any = None) -> Array:  # the standar
 
 def argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
     """With ``descending``, equal elements keep their order too."""
-    kind = "stable" if stable else None
     if not descending:
-        return np.argsort(x, axis=axis, kind=kind)
+        return np.argsort(x, axis=axis, kind="stable" if stable else None)
     # Reversed twice: what is last among equals of the reversed array comes first in the result.
     order = np.flip(np.argsort(np.flip(x, axis=axis), axis=axis, kind="stable"), axis=axis)
-    return x.shape[axis] - 1 - order
+    return np.asarray(x.shape[axis] - 1 - order)
 
 
 def sort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:

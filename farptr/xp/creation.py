@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from farptr.client.numpy_face import pointers_among
+from farptr.client.numpy_face import call, pointers_among
 from farptr.client.pointer import Pointer
 from farptr.protocol import standard as table
 from farptr.protocol.errors import UsageError
@@ -52,7 +52,7 @@ def _of_pointer(pointer: Pointer, dtype: Any, device: Any, copy: bool | None) ->
     if dtype is not None:
         return to_device(run("astype", (pointer, dtype), {"copy": bool(copy)}), there)
     found = to_device(pointer, there)
-    return found.copy() if copy and found is pointer else found
+    return call(".copy", (found,)) if copy and found is pointer else found
 
 
 def from_dlpack(default: Default, x: Any, device: Any = None, copy: bool | None = None) -> Pointer:
@@ -98,6 +98,7 @@ def _like(name: str, signature: Signature) -> Callable[..., Any]:
 
 
 def _astype(default: Default, /, *args: Any, **kwargs: Any) -> Pointer:
+    """``astype`` of the Array API standard, where the data is; with ``device``, moved there afterwards."""
     bound = checked(_ASTYPE, args, kwargs)
     device = bound.arguments.pop("device", None)
     found = run("astype", bound.args, bound.kwargs)

@@ -12,11 +12,13 @@ from typing import Any
 
 from farptr.client import opened
 from farptr.client.graph import path_of
+from farptr.client.numpy_face import call
 from farptr.client.pointer import Pointer, make
 from farptr.client.run import Run
 from farptr.client.session import Session
 from farptr.client.workers import Worker
 from farptr.protocol.errors import NoRun, UsageError
+from farptr.protocol.ids import id_of, worker_of
 from farptr.protocol.names import unknown_worker
 from farptr.protocol.standard import PREFIX, WHERE
 
@@ -62,14 +64,17 @@ Default = Callable[[], Device]
 
 def device_of(pointer: Pointer) -> Device:
     """The device of a pointer; asks for its worker only where a pointer of somebody else's stands on the way."""
+    with pointer._session.command():
+        way = path_of(pointer.use())
+    return Device(pointer._session, way or (worker_of(_end_of(pointer)),))
+
+
+def _end_of(pointer: Pointer) -> int:
+    """The name of a pointer's data, however long the chain is."""
     session = pointer._session
     with session.command() as core:
-        node = pointer.use()
-        way = path_of(node)
-        if way is not None:
-            return Device(session, way)
-        key = core.ask(node, WHERE)
-    return Device(session, (session.wait(key, doing=lambda: f"for the device of {pointer!r}"),))
+        key = core.ask(pointer.use(), WHERE)
+    return int(session.wait(key, doing=lambda: f"for the device of {pointer!r}"))
 
 
 def run_of(session: Session) -> Run:
@@ -129,8 +134,15 @@ def to_device(pointer: Pointer, device: Any, stream: Any = None) -> Pointer:
 
 def _directly(pointer: Pointer, number: int) -> Pointer:
     """A copy of a pointer's data on a worker, one hop away. Its values go from worker to worker, or stay."""
-    copy: Any = pointer.copy()
-    while copy._node.target is not None:
-        copy = copy.get()
+    copy: Any = call(".copy", (pointer,))
+    if copy._node.target is not None:  # a chain, perhaps shorter than this client believes
+        end = _end_of(copy)
+        while not same_object(copy._node.name, end):
+            copy = copy.get()
     copy.move_to(number)
     return copy  # type: ignore[no-any-return]
+
+
+def same_object(name: int, other: int) -> bool:
+    """Whether two names stand for one object: generations of one id do."""
+    return (worker_of(name), id_of(name)) == (worker_of(other), id_of(other))

@@ -50,16 +50,16 @@ def _dtype(of: Any) -> Any:
     return of.dtype if isinstance(of, Pointer) else of
 
 
-def finfo(type: Any, /) -> FInfo:
+def finfo(of: Any, /) -> FInfo:
     """The limits of a floating-point dtype, or of a pointer's; of a complex one, those of its parts."""
-    found = np.finfo(_dtype(type))
-    numbers = (float(n) for n in (found.eps, found.max, found.min, found.smallest_normal))
-    return FInfo(int(found.bits), *numbers, np.dtype(found.dtype))
+    found = np.finfo(_dtype(of))
+    eps, most, least, normal = map(float, (found.eps, found.max, found.min, found.smallest_normal))
+    return FInfo(int(found.bits), eps, most, least, normal, np.dtype(found.dtype))
 
 
-def iinfo(type: Any, /) -> IInfo:
+def iinfo(of: Any, /) -> IInfo:
     """The limits of an integer dtype, or of a pointer's."""
-    found = np.iinfo(_dtype(type))
+    found = np.iinfo(_dtype(of))
     return IInfo(int(found.bits), int(found.max), int(found.min), np.dtype(found.dtype))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -44,8 +43,11 @@ def _info(default: Default) -> Callable[[], Info]:
     return __array_namespace_info__
 
 
-class _Extension(SimpleNamespace):
-    __name__: str
+class _Extension:
+    """Names, and what they stand for."""
+
+    def __init__(self, **names: Any) -> None:
+        vars(self).update(names)
 
 
 def _extension(name: str, functions: dict[str, Any]) -> _Extension:

@@ -111,9 +111,7 @@ def _take(draw, along=False):
     x = draw(arrays())
     axis = draw(st.integers(0, x.ndim - 1))
     shape = x.shape if along else (3,)
-    indices = draw(
-        xps.arrays(strict.int64, shape, elements={"min_value": 0, "max_value": x.shape[axis] - 1})
-    )
+    indices = draw(xps.arrays(strict.int64, shape, elements={"min_value": 0, "max_value": x.shape[axis] - 1}))
     return (x, indices), {"axis": axis}
 
 

@@ -1,6 +1,7 @@
 """Unmodified library code on pointers, as a program: one line of JSON for each case and number of hops.
 
-A program of its own, because SciPy looks at SCIPY_ARRAY_API when it is imported. Run: ``python -m tests.array_api.libraries``.
+A program of its own, because SciPy looks at SCIPY_ARRAY_API when it is imported:
+``python -m tests.array_api.libraries``.
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ def test_indexing(namespaces, x, data):
         assert_alike(local(ours), local(theirs))
 
 
-DTYPES = [name for name in strict.__array_namespace_info__().dtypes()]
+DTYPES = list(strict.__array_namespace_info__().dtypes())
 
 
 def test_what_dtypes_say(namespaces):
