@@ -7,9 +7,6 @@ command has no operand, and says by its address where it runs.
 
 from __future__ import annotations
 
-from inspect import Parameter, Signature
-from typing import Any, TypeAlias
-
 VERSION = "2024.12"
 VERSIONS = ("2021.12", "2022.12", "2023.12", VERSION)
 
@@ -41,7 +38,7 @@ SPECIAL = tuple(
 )
 """Functions of scipy.special, elementwise; SciPy asks a namespace for them under ``special``. Not in the standard."""
 
-_ROWS = (
+FUNCTIONS: dict[str, str] = (
     dict.fromkeys(_UNARY, "x, /")
     | dict.fromkeys((f"special.{name}" for name in SPECIAL), "*args")
     | dict.fromkeys(_BINARY, "x1, x2, /")
@@ -102,8 +99,9 @@ _ROWS = (
         "zeros_like": "x, /, *, dtype=None",
     }
 )
+"""Functions of arrays."""
 
-_MAKERS = {
+MAKERS = {
     "arange": "start, /, stop=None, step=1, *, dtype=None",
     "empty": "shape, *, dtype=None",
     "eye": "n_rows, n_cols=None, /, *, k=0, dtype=None",
@@ -114,8 +112,9 @@ _MAKERS = {
     "ones": "shape, *, dtype=None",
     "zeros": "shape, *, dtype=None",
 }
+"""Functions that make an array from plain values."""
 
-DEVICES = frozenset({*_MAKERS, "astype", "empty_like", "full_like", "ones_like", "zeros_like"})
+DEVICES = frozenset({*MAKERS, "astype", "empty_like", "full_like", "ones_like", "zeros_like"})
 """Functions that, at the client, have the argument ``device`` too."""
 
 ARITY = {
@@ -129,40 +128,3 @@ OPERANDS = frozenset(PREFIX + name for name in (*_UNARY, *_BINARY, *_SPECIAL, "c
 """Where plain numbers among the arguments are data."""
 FILLS = frozenset({PREFIX + "full", PREFIX + "full_like"})
 """Where the second argument is data, and the first may be a shape."""
-
-
-_Kind: TypeAlias = Any  # inspect has no public name for the type of its kinds
-
-
-def signature_of(parameters: str, *more: str) -> Signature:
-    """A signature from how it is written; ``more`` names keyword arguments that are None by default."""
-    found: list[Parameter] = []
-    kind: _Kind = Parameter.POSITIONAL_OR_KEYWORD
-    for text in (*parameters.split(", "), *more):
-        if text == "/":
-            found = [p.replace(kind=Parameter.POSITIONAL_ONLY) for p in found]
-        elif text == "*":
-            kind = Parameter.KEYWORD_ONLY
-        elif text.startswith("*"):
-            found.append(Parameter(text[1:], Parameter.VAR_POSITIONAL))
-            kind = Parameter.KEYWORD_ONLY
-        else:
-            name, _, default = text.partition("=")
-            found.append(Parameter(name, kind, default=_CONSTANTS[default] if default else _default(more, text)))
-    return Signature(found)
-
-
-_CONSTANTS: dict[str, Any] = {
-    "None": None, "False": False, "True": True, "0": 0, "0.0": 0.0, "1": 1, "1.0": 1.0, "2": 2, "-1": -1,
-    "'backward'": "backward", "'fro'": "fro", "'left'": "left", "'reduced'": "reduced", "'xy'": "xy",
-}  # fmt: skip
-
-
-def _default(more: tuple[str, ...], text: str) -> Any:
-    return None if text in more else Parameter.empty
-
-
-FUNCTIONS = {name: signature_of(row) for name, row in _ROWS.items()}
-"""Functions of arrays."""
-MAKERS = {name: signature_of(row) for name, row in _MAKERS.items()}
-"""Functions that make an array from plain values."""

@@ -11,14 +11,15 @@ import numpy as np
 
 from farptr.client.numpy_face import call, pointers_among
 from farptr.client.pointer import Pointer
-from farptr.protocol import standard as table
 from farptr.protocol.errors import UsageError
 from farptr.protocol.values import checked as checked_array
+from farptr.xp import signatures
 from farptr.xp.devices import Default, device_of, resolve, to_device
-from farptr.xp.functions import checked, named_as_in_the_standard, run, with_device
+from farptr.xp.functions import named_as_in_the_standard, run
+from farptr.xp.signatures import checked, with_device
 
-_ASARRAY = table.signature_of("obj, /, *, dtype=None, device=None, copy=None")
-_FROM_DLPACK = table.signature_of("x, /, *, device=None, copy=None")
+_ASARRAY = signatures.signature_of("obj, /, *, dtype=None, device=None, copy=None")
+_FROM_DLPACK = signatures.signature_of("x, /, *, device=None, copy=None")
 
 
 def asarray(default: Default, obj: Any, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Pointer:
@@ -105,15 +106,15 @@ def _astype(default: Default, /, *args: Any, **kwargs: Any) -> Pointer:
     return to_device(found, device)
 
 
-_ASTYPE = with_device(table.FUNCTIONS["astype"])
+_ASTYPE = with_device(signatures.FUNCTIONS["astype"])
 
 _TAKING_DEVICE: dict[str, tuple[Callable[..., Any], Signature]] = {
     "asarray": (asarray, _ASARRAY), "from_dlpack": (from_dlpack, _FROM_DLPACK), "astype": (_astype, _ASTYPE),
 }  # fmt: skip
-for _name, _row in table.MAKERS.items():
+for _name, _row in signatures.MAKERS.items():
     _TAKING_DEVICE[_name] = (_maker(_name, _row), with_device(_row))
 for _name in ("empty_like", "full_like", "ones_like", "zeros_like"):
-    _row = table.FUNCTIONS[_name]
+    _row = signatures.FUNCTIONS[_name]
     _TAKING_DEVICE[_name] = (_like(_name, _row), with_device(_row))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Mapping
-from inspect import BoundArguments, Parameter, Signature
+from inspect import Signature
 from typing import Any
 
 from farptr.client.numpy_face import call, pointers_among
-from farptr.client.pointer import Pointer
 from farptr.protocol import standard as table
 from farptr.protocol.errors import UsageError
+from farptr.xp import signatures
+from farptr.xp.signatures import checked
 
 _RESULTS = {
     "unique_all": namedtuple("unique_all_result", "values indices inverse_indices counts"),
@@ -50,11 +51,6 @@ def run(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     return _RESULTS[name](*found) if name in _RESULTS else found
 
 
-def checked(signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> BoundArguments:
-    """The arguments as the signature takes them; raises TypeError."""
-    return signature.bind(*args, **kwargs)
-
-
 def _named(function: Callable[..., Any], name: str, signature: Signature, about: str) -> Callable[..., Any]:
     function.__name__ = function.__qualname__ = name.rpartition(".")[2]
     function.__doc__ = about
@@ -71,21 +67,10 @@ def _made(name: str, signature: Signature) -> Callable[..., Any]:
     return _named(function, name, signature, f"``{name}`` of the Array API standard, where the data is.")
 
 
-def with_device(signature: Signature) -> Signature:
-    """The signature with the argument ``device`` at its end."""
-    device = Parameter("device", Parameter.KEYWORD_ONLY, default=None)
-    return signature.replace(parameters=[*signature.parameters.values(), device])
-
-
 def named_as_in_the_standard(function: Callable[..., Any], name: str, signature: Signature) -> Callable[..., Any]:
     """``function``, which takes the arguments of the standard's ``name``, under that name and with that signature."""
     return _named(function, name, signature, f"``{name}`` of the Array API standard, on the device.")
 
 
-FUNCTIONS = {name: _made(name, row) for name, row in table.FUNCTIONS.items() if name not in table.DEVICES}
+FUNCTIONS = {name: _made(name, row) for name, row in signatures.FUNCTIONS.items() if name not in table.DEVICES}
 """Those that need no device: their operands say where they run."""
-
-
-def is_pointer(value: Any) -> bool:
-    """Whether a value is a pointer to one worker."""
-    return isinstance(value, Pointer)

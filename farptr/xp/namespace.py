@@ -23,15 +23,37 @@ OLDEST_NUMPY = "2.1.0"
 """What came before lacks functions of the standard."""
 
 
+class _Extension:
+    """Names, and what they stand for."""
+
+    def __init__(self, **names: Any) -> None:
+        vars(self).update(names)
+
+
+def _within(extension: str, functions: dict[str, Any]) -> dict[str, Any]:
+    """The functions of an extension (``""``: of none), by the name that they have there."""
+    split = {name: name.rpartition(".")[::2] for name in functions}
+    return {short: functions[name] for name, (prefix, short) in split.items() if prefix == extension}
+
+
+EXTENSIONS = ("linalg", "fft", "special")
+_SHARED: dict[str, Any] = {
+    **dtypes.CLASSES,
+    **dtypes.CONSTANTS,
+    **dtypes.FUNCTIONS,
+    **_within("", FUNCTIONS),
+    "__array_api_version__": table.VERSION,
+}
+"""What does not depend on the default device."""
+_SHARED_EXTENSIONS = {extension: _within(extension, FUNCTIONS) for extension in EXTENSIONS}
+
+
 def names_for(default: Default) -> dict[str, Any]:
     """Everything in the namespace, by name, for a default device."""
-    found: dict[str, Any] = {**dtypes.CLASSES, **dtypes.CONSTANTS, **dtypes.FUNCTIONS}
-    functions = {**FUNCTIONS, **creation.for_default(default)}
-    found |= {name: function for name, function in functions.items() if "." not in name}
-    for extension in ("linalg", "fft", "special"):
-        found[extension] = _extension(extension, functions)
-    found["__array_api_version__"] = table.VERSION
-    found["__array_namespace_info__"] = _info(default)
+    making = creation.for_default(default)
+    found = {**_SHARED, **_within("", making), "__array_namespace_info__": _info(default)}
+    for extension, shared in _SHARED_EXTENSIONS.items():
+        found[extension] = _Extension(__name__=f"farptr.xp.{extension}", **shared, **_within(extension, making))
     return found
 
 
@@ -41,19 +63,6 @@ def _info(default: Default) -> Callable[[], Info]:
         return Info(default)
 
     return __array_namespace_info__
-
-
-class _Extension:
-    """Names, and what they stand for."""
-
-    def __init__(self, **names: Any) -> None:
-        vars(self).update(names)
-
-
-def _extension(name: str, functions: dict[str, Any]) -> _Extension:
-    prefix = f"{name}."
-    found = {key.removeprefix(prefix): f for key, f in functions.items() if key.startswith(prefix)}
-    return _Extension(__name__=f"farptr.xp.{name}", **found)
 
 
 class Namespace(_Extension):

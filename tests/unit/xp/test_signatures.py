@@ -4,8 +4,9 @@ import inspect
 
 import pytest
 
-from farptr.protocol.standard import FUNCTIONS, MAKERS, OPERANDS, SPECIAL, signature_of
+from farptr.protocol.standard import FUNCTIONS, MAKERS, OPERANDS, SPECIAL
 from farptr.xp import namespace
+from farptr.xp.signatures import signature_of
 
 
 @pytest.fixture(scope="module")
