@@ -6,8 +6,8 @@
 ...     print(float(fp.xp.mean(x)))
 2.0
 
-A device is a worker, or its name. Without ``device=`` arrays are made on the first worker of the run that is open, if
-it is the only one; a pointer's own namespace (``p.__array_namespace__()``) makes them where the pointer's data is.
+A device is a worker, or its name in the run that was opened last. Without ``device=`` arrays are made on the first
+worker of that run; a pointer's own namespace (``p.__array_namespace__()``) makes them where the pointer's data is.
 docs/array-api.md has the rules.
 """
 
@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from farptr.xp.devices import Device, only_run
+from farptr.xp.devices import Device, newest_run
 from farptr.xp.namespace import Namespace, names_for
 
 __all__ = ["Device", "Namespace"]
 
-globals().update(names_for(only_run))
+globals().update(names_for(newest_run))
 
 if TYPE_CHECKING:
 

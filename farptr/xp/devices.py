@@ -79,7 +79,7 @@ def _end_of(pointer: Pointer) -> int:
 
 def run_of(session: Session) -> Run:
     """The run that a session belongs to; raises NoRun when this process has given it up."""
-    for run in list(opened.runs):
+    for run in list(opened.runs.values()):
         if run._session is session:
             return run
     raise NoRun("this pointer's run was given up", hint="keep what fp.up() returned")
@@ -109,14 +109,12 @@ def resolve(device: Any, default: Default) -> Device:
     return live[device]
 
 
-def only_run() -> Device:
-    """The first worker of the one run that this process has open; raises NoRun, UsageError when there are several."""
-    runs = [run for run in list(opened.runs) if not run._session.closed]
-    if len(runs) != 1:
-        what = "several runs are open" if runs else "no run is open"
-        cls = UsageError if runs else NoRun
-        raise cls(f"{what}: which worker is meant?", hint="device=julie, a worker; or p.__array_namespace__()")
-    return Device(runs[0]._session, (runs[0][0].number,))
+def newest_run() -> Device:
+    """The first worker of the run that this process opened last, of those that are open; raises NoRun."""
+    for run in reversed(list(opened.runs.values())):
+        if not run._session.closed:
+            return Device(run._session, (run[0].number,))
+    raise NoRun("no run is open: on which worker should this be?", hint="sim = fp.up('julie') starts one")
 
 
 def to_device(pointer: Pointer, device: Any, stream: Any = None) -> Pointer:

@@ -256,26 +256,21 @@ def test_namespaces_are_equal_where_what_they_make_lies_together(cluster):
 # ---------------------------------------------------------------- fp.xp
 
 
-def test_the_module_makes_arrays_in_the_only_run(cluster, monkeypatch):
-    sim = cluster("julie", "toby")
-    monkeypatch.setattr(opened, "runs", weakref.WeakSet([sim]))
-    assert fp.xp.asarray([1.0, 2.0]).device.name == "julie"
-    assert fp.xp.asarray([1.0, 2.0], device="toby").device.name == "toby"
-    x = fp.tensor([1.0, 3.0]).send(sim["toby"])
-    assert fp.xp.mean(x).device.name == "toby"
-    assert float(fp.xp.mean(x)) == 2.0
-
-
-def test_the_module_does_not_guess_which_run(processes, monkeypatch):
-    runs = [processes("julie", own=True), processes("julie", own=True)]
-    monkeypatch.setattr(opened, "runs", weakref.WeakSet(runs))
-    with pytest.raises(fp.UsageError, match="several runs are open"):
-        fp.xp.zeros(3)
-    assert fp.xp.zeros(3, device=runs[1][0]).get().tolist() == [0.0, 0.0, 0.0]
-    for run in runs:
-        run.close()
+def test_the_module_makes_arrays_in_the_run_opened_last(processes, monkeypatch):
+    monkeypatch.setattr(opened, "runs", weakref.WeakValueDictionary())
     with pytest.raises(fp.NoRun, match="no run is open"):
         fp.xp.zeros(3)
+    first, last = processes("julie", "toby", own=True), processes("julie", "carol", own=True)
+    assert fp.xp.zeros(3).device == last["julie"]
+    assert fp.xp.asarray([1.0, 2.0], device="carol").device == last["carol"]
+    with pytest.raises(fp.UnknownWorker):
+        fp.xp.zeros(3, device="toby")
+    assert fp.xp.zeros(3, device=first["toby"]).get().tolist() == [0.0, 0.0, 0.0]
+    x = fp.tensor([1.0, 3.0]).send(first["toby"])
+    assert fp.xp.mean(x).device == first["toby"]
+    assert float(fp.xp.mean(x)) == 2.0
+    last.close()
+    assert fp.xp.zeros(3).device == first["julie"]
 
 
 def test_a_namespace_of_a_run_that_is_over(processes):
