@@ -20,7 +20,13 @@ from farptr.xp.namespace import Namespace, names_for
 
 __all__ = ["Device", "Namespace"]
 
-globals().update(names_for(newest_run))
+_NAMES = names_for(newest_run)
+globals().update(_NAMES)
+
+
+def __dir__() -> list[str]:
+    return sorted(_NAMES)
+
 
 if TYPE_CHECKING:
 

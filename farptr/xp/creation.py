@@ -15,7 +15,7 @@ from farptr.protocol.errors import UsageError
 from farptr.protocol.values import checked as checked_array
 from farptr.xp import signatures
 from farptr.xp.devices import Default, device_of, resolve, to_device
-from farptr.xp.functions import named_as_in_the_standard, run
+from farptr.xp.functions import named_as_in_the_standard, refuse_several, run
 from farptr.xp.signatures import checked, with_device
 
 _ASARRAY = signatures.signature_of("obj, /, *, dtype=None, device=None, copy=None")
@@ -30,6 +30,7 @@ def asarray(default: Default, obj: Any, dtype: Any = None, device: Any = None, c
     """
     if isinstance(obj, Pointer):
         return _of_pointer(obj, dtype, device, copy)
+    refuse_several((obj,))
     if copy is False:
         raise ValueError("what is sent to a worker, or put together there, is copied: copy=False cannot be")
     if type(obj) in (list, tuple) and next(pointers_among(obj), None) is not None:
@@ -67,8 +68,10 @@ def _maker(name: str, signature: Signature) -> Callable[..., Any]:
     full = with_device(signature)
 
     def function(default: Default, /, *args: Any, **kwargs: Any) -> Pointer:
-        bound = checked(full, args, kwargs)
+        bound = checked(name, full, args, kwargs)
         device = resolve(bound.arguments.pop("device", None), default)
+        if next(pointers_among((*bound.args, *bound.kwargs.values())), None) is not None:
+            raise UsageError(f"{name} takes plain numbers, not pointers", hint="int(p), float(p) fetch one element")
         return device.make(name, bound.args, _spelt(bound.kwargs))
 
     return named_as_in_the_standard(function, name, full)
@@ -83,7 +86,7 @@ def _like(name: str, signature: Signature) -> Callable[..., Any]:
     full = with_device(signature)
 
     def function(default: Default, /, *args: Any, **kwargs: Any) -> Pointer:
-        bound = checked(full, args, kwargs)
+        bound = checked(name, full, args, kwargs)
         device = bound.arguments.pop("device", None)
         if not isinstance(bound.args[0], Pointer):
             raise UsageError(f"{name} takes a pointer", hint="xp.asarray(x, device=julie) sends an array")
@@ -100,7 +103,7 @@ def _like(name: str, signature: Signature) -> Callable[..., Any]:
 
 def _astype(default: Default, /, *args: Any, **kwargs: Any) -> Pointer:
     """``astype`` of the Array API standard, where the data is; with ``device``, moved there afterwards."""
-    bound = checked(_ASTYPE, args, kwargs)
+    bound = checked("astype", _ASTYPE, args, kwargs)
     device = bound.arguments.pop("device", None)
     found = run("astype", bound.args, bound.kwargs)
     return to_device(found, device)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from inspect import Signature
 from typing import Any
 
-from farptr.client.numpy_face import call, pointers_among
+from farptr.client.numpy_face import NumpyFace, call, pointers_among
+from farptr.client.pointer import Pointer
 from farptr.protocol import standard as table
-from farptr.protocol.errors import UsageError
+from farptr.protocol.errors import UnsupportedOperation, UsageError
 from farptr.xp import signatures
 from farptr.xp.signatures import checked
 
@@ -29,7 +30,9 @@ _PER_OPERAND = ("broadcast_arrays", "meshgrid")
 
 def run(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """A function of the standard, on the pointers among its arguments; raises UsageError when there is none."""
-    if next(pointers_among((*args, *kwargs.values())), None) is None:
+    found = list(pointers_among((*args, *kwargs.values())))
+    refuse_several(found)
+    if not found:
         raise UsageError(
             f"{name}: there is no pointer among the arguments, so no worker to run it on",
             hint="xp.asarray(x, device=julie) sends an array",
@@ -45,10 +48,18 @@ def run(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         raise ValueError("nonzero is not defined for arrays without dimensions")
     if as_tuple and not count:
         return ()
-    found = call(table.PREFIX + name, args, kwargs, count, as_tuple=as_tuple)
+    made = call(table.PREFIX + name, args, kwargs, count, as_tuple=as_tuple)
     if name in _PER_OPERAND:
-        return list(found)
-    return _RESULTS[name](*found) if name in _RESULTS else found
+        return list(made)
+    return _RESULTS[name](*made) if name in _RESULTS else made
+
+
+def refuse_several(values: Iterable[Any]) -> None:
+    """Raise UnsupportedOperation for pointers to several workers: they are no array of the standard."""
+    if any(isinstance(value, NumpyFace) and not isinstance(value, Pointer) for value in values):
+        raise UnsupportedOperation(
+            "the Array API is for pointers to one place, not to several", hint="mp['julie'] is the pointer to julie"
+        )
 
 
 def _named(function: Callable[..., Any], name: str, signature: Signature, about: str) -> Callable[..., Any]:
@@ -61,7 +72,7 @@ def _named(function: Callable[..., Any], name: str, signature: Signature, about:
 
 def _made(name: str, signature: Signature) -> Callable[..., Any]:
     def function(*args: Any, **kwargs: Any) -> Any:
-        bound = checked(signature, args, kwargs)
+        bound = checked(name, signature, args, kwargs)
         return run(name, bound.args, bound.kwargs)
 
     return _named(function, name, signature, f"``{name}`` of the Array API standard, where the data is.")

@@ -39,9 +39,12 @@ def with_device(signature: Signature) -> Signature:
     return signature.replace(parameters=[*signature.parameters.values(), device])
 
 
-def checked(signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> BoundArguments:
+def checked(name: str, signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> BoundArguments:
     """The arguments as the signature takes them; raises TypeError."""
-    return signature.bind(*args, **kwargs)
+    try:
+        return signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{name}{signature}: {error}") from None
 
 
 FUNCTIONS = {name: signature_of(row) for name, row in table.FUNCTIONS.items()}

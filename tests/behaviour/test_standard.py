@@ -4,6 +4,7 @@ import weakref
 
 import numpy as np
 import pytest
+import scipy.special
 
 import farptr as fp
 from farptr.client import opened
@@ -244,6 +245,40 @@ def test_errors_say_where(cluster):
         xp.add(xp.asarray([1, 2]), xp.asarray([1, 2, 3])).get()
     with pytest.raises(ValueError, match="nonzero is not defined"):
         xp.nonzero(xp.asarray(1.0))
+
+
+def test_pointers_where_numbers_are_asked_for(cluster):
+    julie, toby = cluster("julie", "toby")
+    x = fp.tensor([1.0]).send(julie)
+    several = fp.combine_pointers(x, fp.tensor([2.0]).send(toby))
+    xp = x.__array_namespace__()
+    for call in (lambda: xp.zeros(x), lambda: xp.full(3, x), lambda: xp.arange(0, stop=x)):
+        with pytest.raises(fp.UsageError, match="takes plain numbers, not pointers"):
+            call()
+    for call in (lambda: xp.sum(several), lambda: xp.asarray(several), lambda: xp.concat([x, several])):
+        with pytest.raises(fp.UnsupportedOperation, match="pointers to one place"):
+            call()
+    with pytest.raises(TypeError, match=r"linalg\.qr\(x, /, \*, mode='reduced'\): missing"):
+        xp.linalg.qr()
+    with pytest.raises(fp.UsageError, match="takes a pointer"):
+        xp.zeros_like(np.ones(3))
+
+
+def test_ufuncs_of_scipy_run_on_workers(cluster):
+    sim = cluster("julie", "toby")
+    julie, toby = sim
+    erf, beta = scipy.special._ufuncs.erf, scipy.special._ufuncs.beta
+    x = sent([0.25, 0.5], [julie, toby])
+    before = moved(sim, "fetched")
+    found = erf(x)
+    assert moved(sim, "fetched") == before
+    np.testing.assert_array_equal(found.get(all=True), erf([0.25, 0.5]))
+    several = fp.combine_pointers(fp.tensor([0.5]).send(julie), fp.tensor([0.25]).send(toby))
+    assert [v.tolist() for v in erf(several).get()] == [[erf(0.5)], [erf(0.25)]]
+    with pytest.raises(fp.UnsupportedOperation, match="beta is not one"):
+        beta(x, x)
+    with pytest.raises(fp.UnsupportedOperation, match="erf is not one"):
+        erf(x, where=[True, False])
 
 
 def test_namespaces_are_equal_where_what_they_make_lies_together(cluster):

@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 
+import farptr as fp
 from farptr.protocol.standard import FUNCTIONS, MAKERS, OPERANDS, SPECIAL
 from farptr.xp import namespace
 from farptr.xp.signatures import signature_of
@@ -50,3 +51,9 @@ def test_everything_is_documented_and_named(names):
 def test_operands_are_functions():
     assert {name.removeprefix("xp:") for name in OPERANDS} <= {*FUNCTIONS, *MAKERS}
     assert len(set(SPECIAL)) == len(SPECIAL)
+
+
+def test_the_module_lists_what_the_standard_has():
+    assert {"asarray", "float64", "linalg", "pi", "__array_namespace_info__"} <= set(dir(fp.xp))
+    assert "TYPE_CHECKING" not in dir(fp.xp)
+    assert "xp" in dir(fp)
