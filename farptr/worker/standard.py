@@ -43,6 +43,15 @@ def expm1(x: Array, /) -> Array:
     return np.where(np.isfinite(x), value, by_exp)
 
 
+def tanh(x: Array, /) -> Array:
+    """Of complex numbers with an infinite real part, NumPy's gives the imaginary zero the sign of ``sin(2b)``."""
+    value = np.array(np.tanh(x))
+    if value.dtype.kind == "c":
+        at = np.isinf(np.real(x)) & np.isfinite(np.imag(x))
+        value.imag = np.where(at, np.copysign(0.0, np.imag(x)), value.imag)
+    return value
+
+
 def clip(x: Array, /, min: Any = None, max: Any = None) -> Array:  # noqa: A002  # the standard's names
     """The result has x's dtype, and no bound at all gives a copy."""
     if min is None and max is None:
@@ -112,7 +121,7 @@ def astype(x: Array, dtype: Any, /, *, copy: bool = True) -> Array:
 
 MENDED: dict[str, Callable[..., Any]] = {
     "argsort": argsort, "astype": astype, "clip": clip, "diff": diff, "expm1": expm1, "fft.fftfreq": fftfreq,
-    "fft.rfftfreq": rfftfreq, "floor_divide": floor_divide, "sort": sort, "unique_all": unique_all,
+    "fft.rfftfreq": rfftfreq, "floor_divide": floor_divide, "sort": sort, "tanh": tanh, "unique_all": unique_all,
     "unique_counts": _unique("return_counts"), "unique_inverse": unique_inverse, "unique_values": _unique(),
 }  # fmt: skip
 """Functions that are not NumPy's."""

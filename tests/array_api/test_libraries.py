@@ -6,9 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 100
@@ -21,9 +20,8 @@ GRADIENTS_AT_MOST = 4000
 REFUSED = {"LogisticRegression": "ImplicitFetch"}
 
 
-@pytest.fixture(scope="module")
-def outcomes(runtime_dir):
-    """What each case came to, by (library, name, hops)."""
+def outcomes():
+    """What each case came to."""
     command = [sys.executable, "-m", "tests.array_api.libraries"]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -40,26 +38,19 @@ def bound_of(row):
     return FETCHED_AT_MOST[part]
 
 
-@pytest.mark.parametrize("library", ["sklearn", "scipy", "einops"])
-@pytest.mark.parametrize("hops", HOPS)
-def test_results_are_equal_and_little_is_fetched(outcomes, library, hops):
-    rows = [row for row in outcomes if row["library"] == library and row["hops"] == hops]
-    assert len(rows) >= 7
-    wrong = []
-    for row in rows:
-        if row["name"] in REFUSED:
-            fine = row.get("error") == REFUSED[row["name"]]
-        else:
-            fine = row.get("equal") is True and row["fetched"] <= bound_of(row)
-        wrong += [] if fine else [row]
-    assert wrong == []
+def is_as_promised(row):
+    if row["name"] in REFUSED:
+        return row.get("error") == REFUSED[row["name"]]
+    return row.get("equal") is True and row["fetched"] <= bound_of(row)
 
 
-def test_hops_make_no_difference(outcomes):
-    first, last = ([{**row, "hops": 0} for row in outcomes if row["hops"] == hops] for hops in HOPS)
-    assert first == last
-
-
-def test_the_solver_that_runs_here_is_told_gradients(outcomes):
-    (row,) = [row for row in outcomes if row["name"] == "LogisticRegression, fetching" and row["hops"] == 1]
-    assert row["fetched"] >= 9 * 8
+def test_results_are_equal_and_little_is_fetched(runtime_dir):
+    """One test, because importing the libraries takes longer than all cases."""
+    rows = outcomes()
+    assert Counter(row["library"] for row in rows).keys() == {"sklearn", "scipy", "einops"}
+    assert len(rows) > 160
+    assert [row for row in rows if not is_as_promised(row)] == []
+    first, last = ([{**row, "hops": 0} for row in rows if row["hops"] == hops] for hops in HOPS)
+    assert first == last, "hops make a difference"
+    gradients = [row["fetched"] for row in rows if row["name"] == "LogisticRegression, fetching"]
+    assert min(gradients) >= 9 * 8, "the solver, which runs here, was told no gradient"

@@ -73,6 +73,13 @@ def test_expm1_of_complex_infinities():
     same(run("expm1", np.array([-0.0, 1e-12])), np.expm1([-0.0, 1e-12]))
 
 
+def test_tanh_of_complex_infinities():
+    found = run("tanh", np.array([complex(inf, 2.0), complex(-inf, 2.0), complex(inf, -2.0)]))
+    assert found.tolist() == [1, -1, 1]
+    assert np.signbit(found.imag).tolist() == [False, False, True]
+    assert run("tanh", np.array([0.5, inf])).tolist() == np.tanh([0.5, inf]).tolist()
+
+
 def test_descending_order_keeps_equals_in_their_order():
     x = np.array([2, 1, 2, 3])
     assert run("argsort", x, descending=True).tolist() == [3, 0, 2, 1]
