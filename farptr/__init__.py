@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from farptr import xp as xp
     from farptr.client.combine import combine_pointers
     from farptr.client.futures import Future
     from farptr.client.multi import MultiPointer
@@ -94,6 +95,8 @@ _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "xp":
+        return importlib.import_module("farptr.xp")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'farptr' has no attribute {name!r}")
@@ -117,4 +120,4 @@ def unload_ipython_extension(shell: Any) -> None:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*globals(), *__all__, "xp"})

@@ -128,10 +128,11 @@ class SessionCore:
         operands: Sequence[Node],
         count: int | None,
         node_of: Callable[[Any], Node | None],
+        at: int = 0,
     ) -> list[Node]:
-        """Run an operation where its operands are: ``count`` results, or None for in place. Returns their nodes."""
-        worker = operands[0].worker
-        path = common_path(operands, self.parties)
+        """Run an operation where its operands are (without any: at a worker). ``count`` results, None for in place."""
+        worker = at or operands[0].worker
+        path = (at,) if at else common_path(operands, self.parties)
         wire_args, wire_kwargs, buffers = wired(args, kwargs, node_of)
         body_bytes = weight(operation, (*wire_args, *(wire_kwargs or {}).values()), count or 0)
         # Nothing can be wrong with the call any more: only now may a fence be taken.
@@ -144,7 +145,9 @@ class SessionCore:
             self.reports.watch(number, operands[0])
             self.out.issue(batch, (number, CALL, None, operation, wire_args, wire_kwargs), path)
             return []
-        nodes = [named(make_name(worker, self.ids.next()), result_of(operands)) for _ in range(count)]
+        nodes = [
+            named(make_name(worker, self.ids.next()), result_of(operands) if operands else None) for _ in range(count)
+        ]
         results = nodes[0].name if count == 1 else tuple([n.name for n in nodes])
         self.out.issue(batch, (number, CALL, results, operation, wire_args, wire_kwargs), path, creates=nodes)
         return nodes

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from farptr.protocol import operations as table
 from farptr.protocol.errors import UnsupportedOperation, UsageError
+from farptr.protocol.standard import SPECIAL
 from farptr.protocol.values import LITERAL
 
 if TYPE_CHECKING:
@@ -25,6 +27,12 @@ def pointers_among(values: Any) -> Iterator[NumpyFace]:
             yield from pointers_among(value)
         elif type(value) is slice:
             yield from pointers_among((value.start, value.stop, value.step))
+
+
+def is_special(ufunc: Any) -> bool:
+    """Whether a ufunc is one of scipy.special that workers have; SciPy is not imported for that."""
+    theirs = sys.modules.get("scipy.special._ufuncs")
+    return ufunc.__name__ in SPECIAL and getattr(theirs, ufunc.__name__, None) is ufunc
 
 
 class NumpyFace:
@@ -49,6 +57,8 @@ class NumpyFace:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         name = ufunc.__name__
         results = table.UFUNCS.get(name)
+        if results is None and method == "__call__" and not kwargs and is_special(ufunc):
+            return self._run(f"xp:special.{name}", inputs)
         if results is None:
             raise UnsupportedOperation(
                 f"the ufunc {name} is not one that pointers have", hint="docs/semantics.md lists them"

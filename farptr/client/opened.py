@@ -5,6 +5,8 @@ Importing this module is light, so that a tool can ask before NumPy and ZeroMQ a
 
 from __future__ import annotations
 
+import itertools
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,3 +15,12 @@ if TYPE_CHECKING:
 
 observers: list[Callable[[Run], None]] = []
 """Called with each run that ``up`` or ``connect`` returns, in the caller's thread, before its first command."""
+
+runs: weakref.WeakValueDictionary[int, Run] = weakref.WeakValueDictionary()
+"""Every run of this process that somebody keeps, in the order in which they were opened; closed ones too."""
+_numbers = itertools.count()
+
+
+def note(run: Run) -> None:
+    """A run was opened."""
+    runs[next(_numbers)] = run

@@ -12,6 +12,7 @@ from farptr.client.data_face import DataFace
 from farptr.client.graph import Known, Node
 from farptr.client.numpy_face import NumpyFace, made_by
 from farptr.client.session import DEFAULT_TIMEOUT
+from farptr.client.standard_face import StandardFace
 from farptr.protocol.errors import (
     NotSerializable,
     PointerSpent,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from farptr.client.workers import Me, Worker
 
 
-class Pointer(DataFace, NumpyFace):
+class Pointer(DataFace, NumpyFace, StandardFace):
     """A pointer to an object on a worker: data, or another pointer.
 
     Made by ``send`` and by operations, not by calling this class. Everything that works on an ndarray works on a

@@ -78,6 +78,7 @@ class Run:
         """The client as a place: ``p.move(sim.me)`` is ``p.get()``."""
         session.core.names.update({row[0]: row[1] for row in roster})
         session.core.on_news = self._heed
+        opened.note(self)
 
     def _heed(self, news: dict[str, Any]) -> None:
         if "joined" in news and news["joined"][2] == "worker":

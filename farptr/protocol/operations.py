@@ -20,6 +20,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from farptr.protocol.standard import FILLS, OPERANDS
+
 UFUNCS: dict[str, int] = dict.fromkeys(
     """
     absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and bitwise_or bitwise_xor cbrt
@@ -174,7 +176,7 @@ def data_bytes(
     Plain numbers are data where they are operands (of a ufunc, or assigned to items); an axis, a shape or an index is
     not data.
     """
-    operands = operation.lstrip("=").split(".")[0] in UFUNCS
-    total = sum([measure(wire, literals=operands) for wire in args[:2]])
-    total += sum([measure(wire, literals=operands or operation == "=[]") for wire in args[2:]])
+    operands = operation.lstrip("=").split(".")[0] in UFUNCS or operation in OPERANDS
+    first = 0 if operands else 2 if operation == "=[]" else 1 if operation in FILLS else len(args)
+    total = sum([measure(wire, literals=i >= first) for i, wire in enumerate(args)])
     return total + sum([measure(wire, literals=False) for wire in (kwargs or {}).values()])

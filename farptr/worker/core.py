@@ -52,6 +52,7 @@ from farptr.protocol.functions import OFF
 from farptr.protocol.header import Header, Kind, Ones, References, names_of
 from farptr.protocol.ids import IdBlock, make_name, worker_of
 from farptr.protocol.shapes import check_command, is_numbered
+from farptr.protocol.standard import WHERE
 from farptr.worker import execute
 from farptr.worker.calls import Calls
 from farptr.worker.cells import Cells
@@ -221,6 +222,8 @@ class WorkerCore:
             self._turn.go_on(worker_of(value.target), (number, code, value.target, question), [])
         elif isinstance(value, Failure):
             self._out.reply((number, FAILED, tuple(value.report)))
+        elif question == WHERE:
+            self._out.reply((number, PLAIN, name))
         else:
             answer = execute.ask(value, question)
             if question == "item":

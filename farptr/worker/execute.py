@@ -16,6 +16,7 @@ import numpy as np
 from farptr.protocol import operations as table
 from farptr.protocol.dtypes import check_dtype
 from farptr.protocol.errors import ImplicitFetch, UnsupportedOperation
+from farptr.worker import standard
 from farptr.worker.interrupts import computing
 
 Array = np.ndarray[Any, Any]
@@ -88,6 +89,10 @@ def find(operation: str) -> Callable[..., Any]:
         except AttributeError:
             raise UnsupportedOperation(f"this worker's NumPy {np.__version__} has no {_FUNCTIONS[operation]}") from None
         _KNOWN[operation] = found
+    if found is None:
+        found = standard.function(operation)
+        if found is not None:
+            _KNOWN[operation] = found
     if found is None:
         raise UnsupportedOperation(f"there is no remote operation {operation!r}")
     return found

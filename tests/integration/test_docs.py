@@ -41,11 +41,13 @@ _STEPS = "tests/integration/test_quickstart.py::test_files_and_commands_do_what_
 _SUITES = "tests/integration/test_pytest_plugin.py::test_the_snippets_do_what_the_page_says"
 _CELLS = "tests/integration/test_notebook_docs.py::test_each_cell_shows_what_the_page_says"
 _MANUAL = "tests/unit/test_docs.py::test_the_reference_of_the_command_line_is_up_to_date"
+_ARRAY_API = "tests/array_api/test_page.py::test_the_example_prints_what_the_page_shows"
 HELD = {
     "README.md": {"python": _README, "text": _README, "bash": f"{_HERE}::test_the_readmes_commands_run"},
     "CONTRIBUTING.md": {"bash": f"{_HERE}::test_installing_is_what_the_readme_says"},
     "examples/README.md": {},
     "docs/README.md": {},
+    "docs/array-api.md": {"pycon": _PROMPTS, "python": _ARRAY_API, "text": _ARRAY_API},
     "docs/cli.md": {"bash": _LEGAL, "text": _MANUAL},
     "docs/design.md": {},
     "docs/errors.md": {},
