@@ -15,7 +15,7 @@ from typing import Protocol
 
 from farptr.client.core import SessionCore
 from farptr.protocol.commands import Envelope
-from farptr.protocol.errors import BrokerLost, FarptrError, SessionClosed, SessionExpired
+from farptr.protocol.errors import AuthenticationFailed, BrokerLost, FarptrError, SessionClosed, SessionExpired
 from farptr.protocol.header import Kind
 from farptr.protocol.kept import Kept
 
@@ -138,7 +138,8 @@ class Link:
         except BrokerLost:
             raise
         except FarptrError as error:
-            self.expired = error if isinstance(error, SessionExpired) else SessionExpired(error.message)
+            told = isinstance(error, SessionExpired | AuthenticationFailed)
+            self.expired = error if told else SessionExpired(error.message)
             self.close(self.expired.message)
             raise self.ended() from None
         for envelope in self.kept.after(newest):
@@ -154,7 +155,7 @@ class Link:
     def ended(self) -> FarptrError:
         """The error for who wants something of it now that it is closed."""
         if self.expired is not None:
-            return SessionExpired(self.expired.message, hint=self.expired.hint)
+            return type(self.expired)(self.expired.message, hint=self.expired.hint)
         return SessionClosed(self.closed, hint="fp.up(…) starts a new run, fp.connect() joins one")
 
     def lead(self, timeout_s: float) -> None:
