@@ -72,7 +72,7 @@ def worker(
 
 def _ipc(_ctx: click.Context, _parameter: click.Parameter, address: str | None) -> str | None:
     if address is not None and not address.removeprefix("ipc://") != address:
-        raise click.BadParameter("only ipc://… : for other machines there is --bind")
+        raise click.BadParameter("only ipc://… : on the network a broker listens with --bind")
     return address
 
 

@@ -20,7 +20,8 @@ def test_any_host_or_port_is_for_listening(address):
 
 
 @pytest.mark.parametrize(
-    "address", ["tcp://", "tcp://h", "tcp://h:", "tcp://h:0", "tcp://h:65536", "tcp://h:1;x", "tcp://h:1 ", "tcp://a b:1"]
+    "address",
+    ["tcp://", "tcp://h", "tcp://h:", "tcp://h:0", "tcp://h:65536", "tcp://h:1;x", "tcp://h:1 ", "tcp://a b:1"],
 )
 def test_what_is_none(address):
     with pytest.raises(UsageError):
