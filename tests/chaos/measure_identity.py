@@ -84,8 +84,10 @@ class Bench:
         return tried(self.context, self.run.bound, self.gone)
 
     def replay(self, _):
-        replayed(self.run.bound, bytes(self.tap.said))
-        return "the broker hung up"
+        answered = replayed(self.run.bound, bytes(self.tap.said))
+        if b"\x07WELCOME" not in answered:
+            return "this was no handshake"
+        return "WELCOME" if b"\x05READY" in answered else "the broker hung up in the handshake"
 
     def on_the_path(self, _):
         return tried(self.context, self.impostor.address, self.key["ana"])
@@ -117,7 +119,7 @@ class Bench:
         told = list(attempts)
         accepted = self.registered() - before - 1
         accepted += sum(what == "WELCOME" for what in told)
-        if accepted or not told:
+        if accepted or not told or "this was no handshake" in told:
             self.wrong.append(f"{kind}: {accepted} accepted of {len(told)}")
         return {
             "attempts": len(told), "accepted": accepted, "told": {w: told.count(w) for w in sorted(set(told))}

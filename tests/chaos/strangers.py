@@ -44,7 +44,7 @@ class Peer:
         self.socket.send_multipart(frames)
 
     def told(self, wait_s=WAIT_S):
-        """``WELCOME`` or another kind, the error that it was refused by, or how the handshake failed; raises TimeoutError."""
+        """``WELCOME`` or another kind, what it was refused by, or how the handshake failed; raises TimeoutError."""
         poller = zmq.Poller()
         poller.register(self.socket, zmq.POLLIN)
         poller.register(self.monitor, zmq.POLLIN)

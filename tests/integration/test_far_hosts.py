@@ -1,4 +1,4 @@
-"""Workers in network namespaces of their own, as on other machines: with addresses that are not this one's, and cables."""
+"""Workers in network namespaces of their own, as on other machines: with other addresses, and cables."""
 
 from __future__ import annotations
 
