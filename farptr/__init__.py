@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from farptr.client.together import gather
     from farptr.client.workers import Worker
     from farptr.protocol.errors import (
+        AuthenticationFailed,
         BadName,
         BrokerLost,
         DeadlineExceeded,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
         UnknownWorker,
         UnsupportedOperation,
         UnsupportedValue,
+        UnusableKey,
         UsageError,
         VersionMismatch,
         WorkerLost,
@@ -70,12 +72,13 @@ if TYPE_CHECKING:
 __all__ = [
     "up", "connect", "tensor", "send", "combine_pointers", "gather",
     "Future", "MultiPointer", "Pointer", "Run", "Traffic", "Worker",
-    "BadName", "BrokerLost", "DeadlineExceeded", "Exhausted", "FarptrError", "FunctionsOff", "HopLimit",
+    "AuthenticationFailed", "BadName", "BrokerLost", "DeadlineExceeded", "Exhausted", "FarptrError", "FunctionsOff",
+    "HopLimit",
     "ImplicitFetch", "Interrupted", "InvalidRemoteGet", "LoadFailed", "MessageTooLarge", "NoRun", "NotCollocated",
     "NotSerializable", "ObjectGone", "Overloaded", "PointerSpent", "ProtocolError", "RemoteError", "RunError",
     "RunExists", "SessionClosed", "SessionExpired", "SeveralFailed", "StalePointer", "StartFailed", "UnknownData",
-    "UnknownWorker", "UnsupportedOperation", "UnsupportedValue", "UsageError", "VersionMismatch", "WorkerLost",
-    "WorkerOutOfMemory", "WorkerUnresponsive",
+    "UnknownWorker", "UnsupportedOperation", "UnsupportedValue", "UnusableKey", "UsageError", "VersionMismatch",
+    "WorkerLost", "WorkerOutOfMemory", "WorkerUnresponsive",
 ]  # fmt: skip
 
 _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {

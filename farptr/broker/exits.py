@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -120,3 +121,13 @@ def _is_stopped(pid: int | None) -> bool:
     except OSError:
         return False
     return stat.rpartition(")")[2].split()[0] in ("T", "t")
+
+
+def ending(code: int) -> str:
+    """How a process ended, in words; a negative code is a signal."""
+    if code >= 0:
+        return f"it exited with code {code}"
+    try:
+        return f"it was killed by signal {-code} ({signal.Signals(-code).name})"
+    except ValueError:
+        return f"it was killed by signal {-code}"

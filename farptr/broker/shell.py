@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
-import json
 import logging
 import os
 import signal
@@ -13,15 +13,26 @@ from typing import Any
 
 import zmq
 
-import farptr
+from farptr.broker.control import Control
 from farptr.broker.core import BrokerCore
-from farptr.broker.exits import GRACE_S, LEASE_S, Exits
+from farptr.broker.exits import GRACE_S, LEASE_S, Exits, ending
+from farptr.broker.gate import Gate, user_of
+from farptr.broker.guests import CUT, REVOKED, Guests
+from farptr.broker.hello import hello_of, peer_of, with_broker
+from farptr.broker.roster import Party
 from farptr.broker.telling import Delivery
 from farptr.broker.waker import ROUTE as WAKER
 from farptr.broker.waker import Waker
+from farptr.keys.ring import Ring
 from farptr.protocol import body as bodies
-from farptr.protocol.errors import FarptrError, ProtocolError, RunError, SessionExpired, VersionMismatch
-from farptr.protocol.header import VERSION, Header, Kind, encode, read, version_of
+from farptr.protocol.errors import (
+    AuthenticationFailed,
+    FarptrError,
+    ProtocolError,
+    RunError,
+)
+from farptr.protocol.header import Header, Kind, encode
+from farptr.transport.ends import LAST_WORDS_LINGER_MS
 from farptr.transport.recycling import recycle
 
 log = logging.getLogger("farptr.broker")
@@ -45,7 +56,9 @@ def serve(
     seed: int | None = None,
     control: socket.socket | None = None,
     cleanup: Callable[[], None] = lambda: None,
-    ready: Callable[[], None] = lambda: None,
+    ready: Callable[[str], None] = lambda _: None,
+    bind: str | None = None,
+    keys: str | None = None,
 ) -> None:
     """Run a broker until it is told to stop or its supervisor is gone.
 
@@ -55,17 +68,19 @@ def serve(
         seed: of object ids; None draws one.
         control: JSON lines to and from the supervisor; its end means that the supervisor is dead.
         cleanup: removes what a dead supervisor would have removed.
-        ready: called once the address is bound, for a broker that has no supervisor to tell.
+        ready: called once the address is bound, for a broker that has no supervisor to tell, with what ``bind`` became.
+        bind: where to listen for other machines too, ``tcp://…``.
+        keys: directory of the ring (``farptr.keys.ring``) of who may come from there.
     """
     recycle()
-    broker = Broker(address, run=run, seed=seed, control=control)
+    broker = Broker(address, run=run, seed=seed, control=control, bind=bind, keys=keys)
     signal.signal(signal.SIGTERM, _stop)
     if control is None:  # under a supervisor a Ctrl-C is none of its business
         signal.signal(signal.SIGINT, _stop)
     gc.set_threshold(GC_THRESHOLD)
     orphaned = False
     try:
-        ready()
+        ready(broker.bound)
         broker.loop()
     except _Stop:
         pass
@@ -86,7 +101,16 @@ def _stop(*_: Any) -> None:
 class Broker:
     """The ZeroMQ shell around ``BrokerCore``."""
 
-    def __init__(self, address: str, *, run: str, seed: int | None, control: socket.socket | None) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        run: str,
+        seed: int | None,
+        control: socket.socket | None,
+        bind: str | None = None,
+        keys: str | None = None,
+    ) -> None:
         entropy = int.from_bytes(os.urandom(8), "little")
         self.core = BrokerCore(
             run=run, epoch=int.from_bytes(os.urandom(7), "little"), seed=entropy if seed is None else seed
@@ -98,23 +122,35 @@ class Broker:
         self._numbers: dict[bytes, int] = {}
         self._routes: dict[int, bytes] = {}
         self._exits = Exits()
-        self._control = control
-        self._control_text = b""
+        self._control = Control(control)
         fds = [source.fileno() for source in (self._exits, control) if source is not None]
         self._waker = Waker(self._context, self._router, [fd for fd in fds if fd is not None])
+        ring = Ring(keys) if bind else None
+        self._guests = Guests(ring)
+        self.bound = ""
+        """Where it listens for other machines."""
+        try:
+            self._bind(address)
+            if bind and ring:
+                self.bound = Gate(self._context, self._router, bind, ring).bound
+        except FarptrError:
+            self._waker.close()
+            raise
+        self._control.tell({"event": "bound", "tcp": self.bound})
+
+    def _bind(self, address: str) -> None:
         try:
             self._router.bind(address)
         except zmq.ZMQError as error:
-            self._waker.close()
             raise RunError(f"the broker cannot bind {address}: {error}") from None
-        if control:
-            control.setblocking(False)
-        self._tell({"event": "bound"})
 
     def close(self) -> None:
         """Close everything; peers notice by themselves."""
         self._waker.close()
-        self._router.close(linger=0)
+        for route in self._guests.by_route:  # their machines cannot see this process end
+            with contextlib.suppress(zmq.ZMQError):
+                self._router.send_multipart([route, encode(Header(Kind.BYE, epoch=self.core.epoch))])
+        self._router.close(linger=LAST_WORDS_LINGER_MS if self._guests.by_route else 0)
         self._context.term()
         self._exits.close()
 
@@ -123,6 +159,7 @@ class Broker:
     def loop(self) -> None:
         """Serve for ever; _Stop or EOFError end it."""
         recv, numbers, suspects, stopped = self._router.recv, self._numbers, self._exits.suspects, self._exits.stopped
+        guests = self._guests.by_route
         self._set_alarm()
         while True:
             try:
@@ -141,19 +178,29 @@ class Broker:
                 recv()
                 self._look_around()
                 self._waker.heeded()
+            elif route in guests:
+                self._guest_envelope(route)
             else:
                 self._first_frames(route)
 
     def _look_around(self) -> None:
         """What is not an envelope: processes that ended, the supervisor's word."""
-        if self._control is not None:
-            self._heed_supervisor()
+        self._heed_supervisor()
         live = self.core.roster.live
-        self._exits.notice({n for n, p in live.items() if p.role == "worker"} if self._control is not None else ())
+        self._exits.notice({n for n, p in live.items() if p.role == "worker"} if self._control.there else ())
+        if self._guests.by_route or self._guests.to_cut:
+            self._look_at_guests()
         self._lose_suspects()
         busy = [number for number, turns in self.core.settling.turns.items() if turns]
         for number, stopped in self._exits.stops(busy):
             self._deliver(self.core.stall(number, "its process is stopped" if stopped else ""))
+
+    def _look_at_guests(self) -> None:
+        for number in self._guests.cut_off():
+            self._exits.suspect(number, LEASE_S if number in self.core.kept else GRACE_S, CUT)
+        for number in self._guests.revoked():
+            error = AuthenticationFailed(REVOKED, hint="`farptr keys new` on the broker's machine makes another one")
+            self._cut_off(number, error, REVOKED)
 
     def _lose_suspects(self) -> None:
         for number, why in self._exits.due():
@@ -181,6 +228,31 @@ class Broker:
         if number not in self.core.roster.live:
             self._forget(number)
 
+    def _guest_envelope(self, route: bytes) -> None:
+        """As ``_envelope``, of a party on another machine; what comes by another key is not its own."""
+        guest = self._guests.by_route[route]
+        frame, *buffers = self._rest()
+        if user_of(frame) != guest.user:
+            self._refuse(route, AuthenticationFailed("this connection belongs to another key"))
+            return
+        try:
+            self._deliver(self.core.take(guest.number, frame.bytes, tuple(buffers)))
+        except ProtocolError as error:
+            self._cut_off(guest.number, error)
+            return
+        self.core.catch_up()
+        if guest.number not in self.core.roster.live:
+            self._forget(guest.number)
+        if self._exits.suspects:
+            self._lose_suspects()
+
+    def _rest(self) -> list[Any]:
+        """The frames of a message behind its route."""
+        frames = []
+        while self._router.getsockopt(zmq.RCVMORE):
+            frames.append(self._router.recv(copy=False))
+        return frames
+
     def _deliver(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:
             kept = self.core.kept.get(delivery.destination)
@@ -199,7 +271,7 @@ class Broker:
             except zmq.ZMQError:
                 # No such peer any more. Who knows how its process ended has a moment to say so; a client may resume.
                 grace_s = LEASE_S if destination in self.core.kept else GRACE_S
-                self._exits.suspect(destination, grace_s, "its connection was cut")
+                self._exits.suspect(destination, grace_s, CUT)
                 self._set_alarm()
                 continue
             if not buffers:
@@ -214,50 +286,49 @@ class Broker:
 
     def _first_frames(self, route: bytes) -> None:
         """Somebody without a number: only a hello makes sense."""
-        frames = []
-        while self._router.getsockopt(zmq.RCVMORE):
-            frames.append(self._router.recv(copy=False))
+        frames = self._rest()
         try:
-            uid, pid = _peer_of(frames[0]) if frames else (None, None)
-            hello = _hello_of([f.bytes for f in frames], uid)
+            user = user_of(frames[0]) if frames else ""
+            uid, pid = peer_of(frames[0]) if frames and not user else (None, None)
+            hello = hello_of([f.bytes for f in frames], uid)
+            if user:
+                self._guests.admit(frames[0], user, hello)
             if pid is not None:
                 hello["pid"] = pid
             if "resume" in hello:
-                self._resume(route, hello)
+                self._resume(route, hello, frames[0] if user else None)
                 return
             party, deliveries = self.core.register(hello)
         except FarptrError as error:
             self._refuse(route, error)
             return
-        self._numbers[route] = party.number
-        self._routes[party.number] = route
+        self._seat(route, party, frames[0] if user else None)
         if party.host == socket.gethostname():
             self._exits.watch(party.number, party.pid)
             self._set_alarm()
-        self._deliver([self._with_broker(deliveries[0]), *deliveries[1:]])
+        self._deliver([with_broker(deliveries[0]), *deliveries[1:]])
         log.info("%s %s (%d) joined, pid %d", party.role, party.name, party.number, party.pid)
         if party.role == "worker":
-            self._tell({"event": "joined", "name": party.name, "pid": party.pid, "number": party.number})
+            self._control.tell({"event": "joined", "name": party.name, "pid": party.pid, "number": party.number})
 
-    def _resume(self, route: bytes, hello: dict[str, Any]) -> None:
+    def _seat(self, route: bytes, party: Party, frame: Any) -> None:
+        """From now on what comes by this route is the party's; ``frame`` of its hello, if it is a guest."""
+        before = self._routes.get(party.number)
+        if before is not None:
+            self._numbers.pop(before, None)  # what still comes of the old connection was cut off with it
+        self._routes[party.number] = route
+        if frame is None:
+            self._numbers[route] = party.number
+        else:
+            self._guests.seat(route, party.number, party.host, frame)
+
+    def _resume(self, route: bytes, hello: dict[str, Any], frame: Any) -> None:
         party, deliveries = self.core.resume(hello)
         log.info("client %d resumes its session with %d envelopes to get again", party.number, len(deliveries) - 1)
-        self._numbers.pop(self._routes[party.number])  # what still comes of the old connection was cut off with it
-        self._numbers[route] = party.number
-        self._routes[party.number] = route
+        self._seat(route, party, frame)
         self._exits.trust(party.number)
         self._set_alarm()
         self._send(deliveries)
-
-    def _with_broker(self, welcome: Delivery) -> Delivery:
-        header, end = read(welcome.frame)
-        value = bodies.loads(welcome.frame[end:]) | {
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "version": farptr.__version__,
-        }
-        body = bodies.dumps(value)
-        return welcome._replace(frame=encode(header._replace(body_bytes=len(body))) + body)
 
     def _refuse(self, route: bytes, error: FarptrError) -> None:
         log.warning("refused a peer: %s", error)
@@ -268,12 +339,13 @@ class Broker:
         except zmq.ZMQError:
             log.info("the refused peer is gone already")
 
-    def _cut_off(self, number: int, error: ProtocolError) -> None:
+    def _cut_off(self, number: int, error: FarptrError, why: str = "") -> None:
         route = self._routes.get(number)
-        log.warning("party %d broke the protocol: %s", number, error)
+        log.warning("party %d is cut off: %s", number, error.message)
         if route is not None:
             self._refuse(route, error)
-        self._lose(number, f"it broke the protocol: {error.message}")
+        self._guests.forget(number, cut=True)
+        self._lose(number, why or f"it broke the protocol: {error.message}")
 
     def _lose(self, number: int, why: str, code: int | None = None) -> None:
         party = self.core.roster.live.get(number)
@@ -288,33 +360,14 @@ class Broker:
     def _forget(self, number: int) -> None:
         route = self._routes.pop(number, None)
         if route is not None:
-            del self._numbers[route]
+            self._numbers.pop(route, None)
+            self._guests.forget(number)
         self._exits.forget(number)
 
     # ------------------------------------------------------------ the supervisor
 
-    def _tell(self, event: dict[str, Any]) -> None:
-        if self._control:
-            self._control.setblocking(True)  # a few lines to a supervisor that always reads
-            try:
-                self._control.sendall(json.dumps(event).encode() + b"\n")
-            except OSError:
-                log.info("the supervisor is gone")
-            self._control.setblocking(False)
-
     def _heed_supervisor(self) -> None:
-        assert self._control is not None
-        try:
-            data = self._control.recv(65536)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            raise EOFError
-        *lines, self._control_text = (self._control_text + data).split(b"\n")
-        for line in lines:
-            event = json.loads(line)
+        for event in self._control.heard():
             if event.get("event") == "exited":
                 self._exited(event["name"], event["pid"], event["code"], event.get("note", ""))
             elif event.get("event") == "remove":
@@ -325,48 +378,11 @@ class Broker:
         party = self.core.roster.worker(name)
         if party is not None:
             self._lose(party.number, why)
-        self._tell({"event": "lost", "name": name})
+        self._control.tell({"event": "lost", "name": name})
 
     def _exited(self, name: str, pid: int, code: int, note: str) -> None:
         """A process of the supervisor's is gone; another one, started by hand, may have its name by now."""
         party = self.core.roster.worker(name)
         if party is not None and party.pid == pid:
             self._lose(party.number, "; ".join(filter(None, (ending(code), note))), code)
-        self._tell({"event": "lost", "name": name})
-
-
-def ending(code: int) -> str:
-    """How a process ended, in words; a negative code is a signal."""
-    if code >= 0:
-        return f"it exited with code {code}"
-    try:
-        return f"it was killed by signal {-code} ({signal.Signals(-code).name})"
-    except ValueError:
-        return f"it was killed by signal {-code}"
-
-
-def _peer_of(frame: Any) -> tuple[int | None, int | None]:
-    """(uid, pid) of the process at the other end of a Unix socket; None where the transport does not say."""
-    try:
-        parts = str(frame.get("Peer-Address")).split(":")
-        return int(parts[1]), int(parts[3])
-    except (zmq.ZMQError, ValueError, IndexError):
-        return None, None
-
-
-def _hello_of(frames: list[bytes], uid: int | None) -> dict[str, Any]:
-    raw = frames[0] if frames else b""
-    version = version_of(raw)
-    if version is not None and version != VERSION:
-        raise VersionMismatch(
-            f"this broker speaks protocol {VERSION} (farptr {farptr.__version__}), the peer {version}",
-            hint="install the same farptr on both sides",
-        )
-    header, end = read(raw)
-    if header.kind != Kind.HELLO:
-        raise SessionExpired("this broker does not know you: the connection was cut, or began with no hello")
-    if len(frames) != 1:
-        raise ProtocolError("a hello with buffers")
-    if uid is not None and uid != os.getuid():
-        raise ProtocolError(f"this run belongs to another user (uid {os.getuid()}, yours is {uid})")
-    return bodies.loads_as(dict, raw[end:])  # type: ignore[no-any-return]
+        self._control.tell({"event": "lost", "name": name})

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from farptr.cli import bench, completion, demo, doctor, faults, gc, members, roles, run, runs, shell
+from farptr.cli import bench, completion, demo, doctor, faults, gc, keys, members, roles, run, runs, shell
 from farptr.cli.manual import ManualGroup, listed
 from farptr.cli.output import ReaderLeft, exit_code_of
 
@@ -108,6 +108,7 @@ for _command in (
     shell.shell,
     demo.demo,
     *roles.COMMANDS,
+    keys.keys,
     doctor.doctor,
     bench.bench,
     completion.completion,

@@ -9,6 +9,7 @@ import click
 from farptr.cli.manual import Manual
 from farptr.cli.names import run_option
 from farptr.cli.output import console, json_option, print_json
+from farptr.cli.wanted import key_option
 
 if TYPE_CHECKING:
     from farptr.client.trace import Trace, Traced
@@ -19,8 +20,9 @@ LEAKED = 10
 @click.command(cls=Manual)
 @click.option("--trace", "trace", is_flag=True, help="Show each object, and by whom it is held.")
 @run_option("Name or address of the run.")
+@key_option
 @json_option
-def gc(trace: bool, run: str, json: bool) -> int:
+def gc(trace: bool, run: str, key: str | None, json: bool) -> int:
     """Look whether a run holds anything that nobody can reach; free nothing.
 
     Marks what can be reached, from the handles of clients and what workers keep, along the pointers in stores. The rest
@@ -42,7 +44,7 @@ def gc(trace: bool, run: str, json: bool) -> int:
     from farptr.client.run import connect
     from farptr.client.trace import trace as look
 
-    with connect(run) as joined:
+    with connect(run, key=key) as joined:
         found = look(joined)
     if json:
         print_json(_record(run, found, objects=trace))

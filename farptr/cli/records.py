@@ -19,6 +19,7 @@ def started(info: RunInfo) -> Record:
     return {
         "run": info.name,
         "address": info.address,
+        "bound": info.bound,
         "supervisor_pid": info.supervisor_pid,
         "broker_pid": info.broker_pid,
         "workers": workers,

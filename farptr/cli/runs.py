@@ -10,7 +10,8 @@ from farptr.cli.interrupts import ignored
 from farptr.cli.manual import Manual
 from farptr.cli.names import complete_log, complete_worker, run_option
 from farptr.cli.output import INTERRUPTED, console, hint_next, json_option, option_for, print_json
-from farptr.cli.wanted import functions_of, functions_options, memory_limit_option
+from farptr.cli.roles import join_from_afar
+from farptr.cli.wanted import bind_options, functions_of, functions_options, key_option, memory_limit_option
 
 if TYPE_CHECKING:
     from farptr.client.look import Holder
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--restart", "restart", is_flag=True, help="Start a worker that dies again, 5 times in 30 s at most.")
 @memory_limit_option
 @functions_options
+@bind_options
 @run_option()
 @json_option
 def up(
@@ -36,6 +38,8 @@ def up(
     memory_limit: int | None,
     functions: bool,
     functions_private: bool,
+    bind: str | None,
+    keys: str | None,
     run: str,
     json: bool,
 ) -> int:
@@ -46,16 +50,18 @@ def up(
 
     A worker that --restart starts again has its own data, and nothing else. With --memory-limit an operation that needs
     more fails with WorkerOutOfMemory, and the worker goes on (Linux only).
+    With --bind workers and clients on other machines can join, each with a key (`farptr keys`); NAMEs may be left out.
 
     Examples:
       farptr up julie toby
       farptr up julie=shard0.npz toby=shard1.npz -d
       farptr up -n 3 -c team
       farptr up julie toby --restart --memory-limit 512MB -d
+      farptr up toby --bind tcp://192.0.2.7:7600
 
     Exit codes:
       2  an illegal name     4  a run of that name is up
-      5  a worker did not start, or could not load its file
+      5  a worker did not start, or could not load its file; --bind, and nobody has a key
       6  the broker died while the logs were shown     130  ended by Ctrl-C
     """
     from farptr.launch.start import start
@@ -64,12 +70,14 @@ def up(
         raise click.UsageError("--json goes with -d: what follows in the foreground are logs")
     allowed = functions_of(functions, functions_private)
     running = start(
-        _workers(names, count),
+        _workers(names, count, may_be_none=bind is not None),
         name=run,
         detached=detach,
         functions=allowed,
         restart=restart,
         memory_limit_bytes=memory_limit,
+        bind=bind,
+        keys=keys,
     )
     _show_started(running.info, detach=detach, as_json=json)
     return 0 if detach else _attend(running)
@@ -86,6 +94,7 @@ def _show_started(info: RunInfo, *, detach: bool, as_json: bool) -> None:
     console().print(started(info))
     run, option = info.name, option_for(info.name)
     hint_next(
+        *join_from_afar(info),
         (f"farptr ps{option}", "the processes"),
         (f"farptr objects{option}", "what each worker holds"),
         (f"fp.connect({run!r})" if option else "fp.connect()", "joins from Python, after `import farptr as fp`"),
@@ -93,12 +102,12 @@ def _show_started(info: RunInfo, *, detach: bool, as_json: bool) -> None:
     )
 
 
-def _workers(names: tuple[str, ...], count: int | None) -> dict[str, str | None]:
+def _workers(names: tuple[str, ...], count: int | None, *, may_be_none: bool) -> dict[str, str | None]:
     from farptr.cli.wanted import from_arguments
     from farptr.protocol.names import numbered
 
     wanted = from_arguments([*names, *numbered(count or 0)])
-    if not wanted:
+    if not wanted and not may_be_none:
         raise click.UsageError("a run needs workers, as in `farptr up julie toby` or `farptr up -n 3`")
     return wanted
 
@@ -182,8 +191,9 @@ def _status(info: RunInfo) -> Status:
 @click.argument("worker", required=False, shell_complete=complete_worker)
 @click.option("--tree", "tree", is_flag=True, help="Follow pointers from worker to worker.")
 @run_option("Name or address of the run.")
+@key_option
 @json_option
-def objects(worker: str | None, tree: bool, run: str, json: bool) -> None:
+def objects(worker: str | None, tree: bool, run: str, key: str | None, json: bool) -> None:
     """Show what each worker holds.
 
     Waits until everything that was issued is done. Of data that a worker loaded itself only name, shape
@@ -199,7 +209,7 @@ def objects(worker: str | None, tree: bool, run: str, json: bool) -> None:
     from farptr.client.look import look
     from farptr.client.run import connect
 
-    with connect(run) as joined:
+    with connect(run, key=key) as joined:
         if worker is not None:
             joined[worker]  # raises for one that the run does not have
         holders = look(joined)

@@ -13,7 +13,7 @@ import click
 
 from farptr.cli.manual import Manual
 from farptr.cli.names import run_option
-from farptr.cli.wanted import from_options, functions_of, functions_options, workers_options
+from farptr.cli.wanted import from_options, functions_of, functions_options, key_option, workers_options
 
 if TYPE_CHECKING:
     from farptr.client.run import Run
@@ -24,7 +24,8 @@ _CONTINUES = ("else", "elif", "except", "finally", ")", "]", "}")
 @click.command(cls=Manual)
 @workers_options
 @functions_options
-@run_option("Run to join.")
+@run_option("Run to join, or its address.")
+@key_option
 @click.pass_context
 def shell(
     ctx: click.Context,
@@ -34,6 +35,7 @@ def shell(
     functions: bool,
     functions_private: bool,
     run: str,
+    key: str | None,
 ) -> int:
     """Open a Python prompt with `fp`, `np`, `sim` and the workers by name.
 
@@ -58,7 +60,7 @@ def shell(
     allowed = functions_of(functions, functions_private)
     if allowed and not wanted:
         raise click.UsageError("--functions is for a run of its own: give it --workers or -n")
-    with up(wanted, functions=allowed) if wanted else connect(run) as sim:
+    with up(wanted, functions=allowed) if wanted else connect(run, key=key) as sim:
         scope = _scope(sim)
         click.echo(_banner(sim, scope), err=True)
         return _prompt(scope) if sys.stdin.isatty() else _Piped(scope).read(sys.stdin)

@@ -66,6 +66,38 @@ memory_limit_option = click.option(
 )
 
 
+def bind_options(function: Function) -> Function:
+    """``--bind`` and ``--keys``, for a command that has a broker."""
+    for option in (
+        keys_option,
+        click.option(
+            "--bind",
+            "bind",
+            metavar="ADDRESS",
+            help="Listen for other machines too, tcp://HOST:PORT. Who comes from there needs a key.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+keys_option = click.option(
+    "--keys",
+    "keys",
+    metavar="DIR",
+    envvar="FARPTR_KEYS",
+    help="Directory of the keys; by default the user's own.",
+)
+key_option = click.option(
+    "--key",
+    "key",
+    metavar="FILE",
+    envvar="FARPTR_KEY",
+    shell_complete=complete_file,
+    help="The key to join over the network with (tcp://…).",
+)
+
+
 def functions_of(on: bool, private: bool) -> str:
     """What these options asked for, in the words of ``farptr.protocol.functions``."""
     from farptr.protocol.functions import OFF, ON, PRIVATE

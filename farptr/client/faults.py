@@ -6,6 +6,7 @@ Signals go to the process itself, not by way of the broker or the supervisor: th
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from farptr.client.members import unknown
 from farptr.launch import processes
 from farptr.protocol.errors import BrokerLost, DeadlineExceeded, UsageError
-from farptr.protocol.names import BROKER
+from farptr.protocol.names import BROKER, FAR, unknown_worker
 
 if TYPE_CHECKING:
     from farptr.client.run import Run
@@ -86,6 +87,13 @@ def cont(run: Run, name: str) -> None:
     _wait(run, lambda: party not in stalled, f"the broker takes {name} for stopped", PATIENCE_S)
 
 
+def interrupt(run: Run, name: str) -> None:
+    """Interrupt what the worker computes."""
+    if name not in run:
+        raise unknown_worker(name, run._workers)
+    os.kill(live(run, name)[1], signal.SIGUSR1)
+
+
 def stop_process(name: str, pid: int, is_it: Check = processes.surely) -> None:
     """Stop a process, if it is the one; raises DeadlineExceeded."""
     if processes.send_signal(pid, signal.SIGSTOP, is_it):
@@ -108,15 +116,23 @@ def broker_pid(run: Run) -> int:
     """Of the run's broker, which lives, or else this raises BrokerLost."""
     connection = run._session.link.connection
     connection.check()
+    _check_near(run, BROKER)
     return int(getattr(connection, "welcome")["pid"])  # noqa: B009 - a simulated connection has none
 
 
 def live(run: Run, name: str) -> tuple[int, int]:
     """Party number and pid of a live worker, by hand or not; raises UnknownWorker."""
-    for number, known, role, pid, _ in run._session.ask_broker("parties"):
+    for number, known, role, pid, host in run._session.ask_broker("parties"):
         if role == "worker" and known == name:
+            _check_near(run, name, host)
             return number, pid
     raise unknown(run, name)
+
+
+def _check_near(run: Run, name: str, host: str = "") -> None:
+    """Raise UsageError unless a process is of this machine: its number would be another process's here."""
+    if host.startswith(FAR) or getattr(run._session.link.connection, "far", False):
+        raise UsageError(f"{name} may be on another machine, whose processes cannot be signalled from here")
 
 
 def _is_it(run: Run, party: int) -> Check:

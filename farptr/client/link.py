@@ -15,7 +15,14 @@ from typing import Protocol
 
 from farptr.client.core import SessionCore
 from farptr.protocol.commands import Envelope
-from farptr.protocol.errors import BrokerLost, FarptrError, ProtocolError, SessionClosed, SessionExpired
+from farptr.protocol.errors import (
+    AuthenticationFailed,
+    BrokerLost,
+    FarptrError,
+    ProtocolError,
+    SessionClosed,
+    SessionExpired,
+)
 from farptr.protocol.header import Kind
 from farptr.protocol.kept import Kept
 
@@ -82,7 +89,7 @@ class Link:
         """Why, once it is."""
         self.usable = True
         """Neither closed nor a forked child's."""
-        self.expired: SessionExpired | ProtocolError | None = None
+        self.expired: FarptrError | None = None
         """Why it closed by itself."""
         self.kept: Kept[Envelope] = Kept()
         """What the broker may not have."""
@@ -147,8 +154,9 @@ class Link:
         except BrokerLost:
             raise
         except FarptrError as error:
-            self.expired = error if isinstance(error, SessionExpired) else SessionExpired(error.message)
-            self.close(self.expired.message)
+            told = isinstance(error, SessionExpired | AuthenticationFailed)
+            self.expired = error if told else SessionExpired(error.message)
+            self.close(error.message)
             raise self.ended() from None
         for envelope in self.kept.after(newest):
             self.connection.send(envelope)

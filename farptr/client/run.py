@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,14 +17,14 @@ from farptr.client.leaks import Leak, leaks
 from farptr.client.pointer import Pointer
 from farptr.client.session import DEFAULT_TIMEOUT, TIMEOUT_S, Session
 from farptr.client.tensor import place
+from farptr.client.wanted import Spec, wanted_workers
 from farptr.client.why import Why, why
 from farptr.client.workers import Me, Worker
 from farptr.launch.rundir import find
 from farptr.launch.start import Running, check_platform, start
-from farptr.protocol.errors import BadName, UnknownWorker
+from farptr.protocol.errors import UnknownWorker
 from farptr.protocol.functions import Functions
 from farptr.protocol.functions import checked as checked_functions
-from farptr.protocol.names import check_names, numbered, unknown_worker
 from farptr.protocol.sizes import size_bytes
 from farptr.protocol.values import checked
 from farptr.transport.dealer import Dealer
@@ -34,8 +34,6 @@ RUN_VARIABLE = "FARPTR_RUN"
 START_TIMEOUT_S = 30.0
 
 KILL = signal.SIGKILL
-
-Spec = str | int | Mapping[str, str | os.PathLike[str] | None]
 
 
 class Traffic(NamedTuple):
@@ -231,11 +229,7 @@ class Run:
 
         Work deep in one NumPy call ends when that call returns; ``restart`` does not wait. Raises UnknownWorker.
         """
-        name = worker.name if isinstance(worker, Worker) else worker
-        pid = self.pids.get(name)
-        if pid is None:
-            raise unknown_worker(name, self._workers)
-        os.kill(pid, signal.SIGUSR1)
+        faults.interrupt(self, worker.name if isinstance(worker, Worker) else worker)
 
     # ------------------------------------------------------------ the run
 
@@ -269,6 +263,11 @@ class Run:
         rows = {row[0]: row for row in self._session.ask_broker("parties")}
         return {name: rows[number][3] for name, number in self._workers.items() if number in rows}
 
+    @property
+    def bound(self) -> str:
+        """Where a run that was started here listens for other machines, or empty."""
+        return self._running.info.bound if self._running else ""
+
     def close(self) -> None:
         """End the run (if it was started here) or leave it. Again does nothing."""
         try:
@@ -293,6 +292,8 @@ def up(
     functions: Functions = False,
     restart: bool = False,
     memory_limit: int | str | None = None,
+    bind: str | None = None,
+    keys: str | os.PathLike[str] | None = None,
 ) -> Run:
     """Start a broker and one process for each worker; returns when all have registered.
 
@@ -309,15 +310,19 @@ def up(
             store; at most 5 times in 30 s, then it stays gone.
         memory_limit: what each worker may take beyond what it has when it has registered, as ``"512MB"`` or in bytes;
             an operation that needs more raises WorkerOutOfMemory, and the worker goes on. Linux only.
+        bind: where to listen for other machines, ``tcp://HOST:PORT``, each with a key (docs/keys.md); then no worker
+            need be named here.
+        keys: the directory of these keys (default: $FARPTR_KEYS, else the user's own).
 
     The run ends with ``close()``, with its ``with`` block, and with this process, however that ends.
 
     Raises:
         BadName, RunExists: the names will not do.
         LoadFailed, StartFailed: a worker could not start; nothing is left running.
+        UnusableKey: nobody has a key, or the files will not do.
     """
     check_platform()
-    wanted = _wanted(workers)
+    wanted = wanted_workers(workers, may_be_none=bind is not None)
     running = start(
         wanted,
         name=name,
@@ -326,6 +331,8 @@ def up(
         functions=checked_functions(functions),
         restart=restart,
         memory_limit_bytes=None if memory_limit is None else size_bytes(memory_limit),
+        bind=bind,
+        keys=keys,
     )
     try:
         run = _join(running.info.address, sync=sync, timeout=timeout, running=running, name=running.info.name)
@@ -336,34 +343,26 @@ def up(
     return run
 
 
-def _wanted(workers: tuple[Spec, ...]) -> dict[str, str | None]:
-    wanted: list[tuple[str, str | None]] = []
-    for spec in workers:
-        if isinstance(spec, Mapping):
-            wanted += [(n, None if path is None else os.path.abspath(path)) for n, path in spec.items()]  # noqa: PTH100
-        elif isinstance(spec, int) and not isinstance(spec, bool):
-            wanted += [(n, None) for n in numbered(spec)]
-        else:
-            wanted.append((spec, None))  # type: ignore[arg-type]  # check_names says what is wrong with it
-    names = check_names(n for n, _ in wanted)
-    if not names:
-        raise BadName("a run needs a worker", hint="fp.up('julie', 'toby')")
-    return dict(wanted)
-
-
-def connect(name: str | None = None, *, sync: bool | None = None, timeout: float | None = TIMEOUT_S) -> Run:
-    """Join a run that is up: by its name, or by an address (``ipc://…``).
+def connect(
+    name: str | None = None,
+    *,
+    sync: bool | None = None,
+    timeout: float | None = TIMEOUT_S,
+    key: str | os.PathLike[str] | None = None,
+) -> Run:
+    """Join a run that is up: by its name, or by an address (``ipc://…``; ``tcp://…`` with the file of a key).
 
     Without a name it is that of the variable FARPTR_RUN, which ``farptr run`` sets for its script, else ``default``.
 
     Raises:
         NoRun: there is none.
         VersionMismatch: it runs another version of farptr.
+        AuthenticationFailed, UnusableKey: over the network, without a key that this broker knows.
     """
     check_platform()
     name = name or os.environ.get(RUN_VARIABLE) or "default"
     if "://" in name:
-        return _join(name, sync=sync, timeout=timeout, running=None, name=name)
+        return _join(name, sync=sync, timeout=timeout, running=None, name=name, key=key)
     info = find(name)
     run = _join(info.address, sync=sync, timeout=timeout, running=None, name=name)
     run._sort(info.workers)
@@ -371,14 +370,22 @@ def connect(name: str | None = None, *, sync: bool | None = None, timeout: float
 
 
 @interrupts.guarded
-def _join(address: str, *, sync: bool | None, timeout: float | None, running: Running | None, name: str) -> Run:
-    dealer = Dealer(address, {"role": "client", "name": "me"})
+def _join(
+    address: str,
+    *,
+    sync: bool | None,
+    timeout: float | None,
+    running: Running | None,
+    name: str,
+    key: str | os.PathLike[str] | None = None,
+) -> Run:
+    dealer = Dealer(address, {"role": "client", "name": "me"}, key=key)
     welcome = dealer.welcome
     core = SessionCore(number=welcome["number"], epoch=welcome["epoch"], seed=welcome["seed"], block=welcome["block"])
     synchronous = os.environ.get(SYNC_VARIABLE, "") not in ("", "0") if sync is None else sync
     session = Session(core, dealer, sync=synchronous, timeout_s=timeout)
     interrupts.opened(session)
-    directory = Path(address.removeprefix("ipc://")).parent
+    directory = None if dealer.far else Path(address.removeprefix("ipc://")).parent
     run = Run(session, welcome["roster"], running, name=name, directory=directory)
     for tell in opened.observers:
         tell(run)

@@ -12,7 +12,7 @@ import psutil  # type: ignore[import-untyped, unused-ignore] # whether or not it
 from farptr.client.run import connect
 from farptr.launch.processes import is_stopped
 from farptr.protocol.errors import DeadlineExceeded, FarptrError
-from farptr.protocol.names import BROKER
+from farptr.protocol.names import BROKER, FAR
 
 if TYPE_CHECKING:
     from farptr.client.run import Run
@@ -38,6 +38,8 @@ class Process:
     uptime_s: float | None = None
     memory_bytes: int | None = None
     """Resident memory; pages that several processes share count for each."""
+    far: bool = False
+    """Whether it is on another machine: then ``pid`` is what it says, and nothing is measured."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,10 @@ def _asked(info: RunInfo) -> list[Process]:
         queues = run._session.ask_broker("progress")["queues"]
         parties = [row for row in run._session.ask_broker("parties") if row[0] != me]
         counts = _counts(run, [name for _, name, role, _, _ in parties if role == "worker"])
-    return [Process(name, role, pid, _doing(name, role, queues), counts.get(name)) for _, name, role, pid, _ in parties]
+    return [
+        Process(name, role, pid, _doing(name, role, queues), counts.get(name), far=host.startswith(FAR))
+        for _, name, role, pid, host in parties
+    ]
 
 
 def _counts(run: Run, workers: Iterable[str]) -> dict[str, int]:
@@ -107,7 +112,7 @@ def _doing(name: str, role: str, queues: dict[str, int]) -> str:
 
 
 def _measured(process: Process) -> Process:
-    if process.pid is None:
+    if process.pid is None or process.far:
         return process
     try:
         system = psutil.Process(process.pid)

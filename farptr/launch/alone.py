@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import socket
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from farptr.launch.processes import created_s
 from farptr.launch.rundir import RunDir, RunInfo, claim
+from farptr.launch.start import ring_for
 from farptr.protocol.errors import RunExists
 from farptr.protocol.header import VERSION
 from farptr.protocol.names import BROKER
@@ -19,30 +21,41 @@ from farptr.protocol.names import BROKER
 _SCHEME = "ipc://"
 
 
-def serve_broker(name: str, *, address: str | None = None, on_ready: Callable[[RunInfo], None]) -> None:
+def serve_broker(
+    name: str,
+    *,
+    address: str | None = None,
+    bind: str | None = None,
+    keys: str | None = None,
+    on_ready: Callable[[RunInfo], None],
+) -> None:
     """Claim a run, publish it and be its broker until SIGTERM or SIGINT; leaves nothing.
 
     Args:
         name: the run, which ``find`` and ``fp.connect`` find while this lasts.
         address: another place for the socket than the run's directory, ``ipc://…``.
+        bind: where to listen for other machines too, ``tcp://…``.
+        keys: directory of the ring of who may come from there; None for the user's own.
         on_ready: called once clients and workers can join.
 
-    Raises RunExists, BadName, RuntimeDirectory; RunError when the address cannot be bound.
+    Raises RunExists, BadName, RuntimeDirectory; RunError when an address cannot be bound; UsageError, UnusableKey.
     """
     from farptr.broker.shell import serve  # late: importing this package must not load the roles
 
+    ring = None if bind is None else ring_for(bind, keys)
     rundir = claim(name)
     handler = logging.FileHandler(rundir.log_path(BROKER))
     logging.getLogger("farptr").addHandler(handler)
     try:
         info = _describe(rundir, rundir.address if address is None else _free(address))
 
-        def ready() -> None:
-            rundir.publish(info)
-            on_ready(info)
+        def ready(bound: str) -> None:
+            found = dataclasses.replace(info, bound=bound)
+            rundir.publish(found)
+            on_ready(found)
 
         try:
-            serve(info.address, run=name, ready=ready)
+            serve(info.address, run=name, ready=ready, bind=bind, keys=ring)
         finally:
             _remove_socket(info.address)
     finally:

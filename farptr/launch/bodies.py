@@ -14,10 +14,11 @@ from farptr.launch.spec import Spec, WorkerSpec
 def broker_body(main: BrokerMain, spec: Spec, rundir: RunDir, control: socket.socket) -> Callable[[], None]:
     """The broker's life, for ``children.fork``; made in the supervisor's process."""
     supervisor = os.getpid()
+    far = {"bind": spec.bind, "keys": spec.keys} if spec.bind else {}
 
     def body() -> None:
         try:
-            main(rundir.address, run=rundir.name, seed=spec.seed, control=control, cleanup=rundir.remove)
+            main(rundir.address, run=rundir.name, seed=spec.seed, control=control, cleanup=rundir.remove, **far)
         finally:
             if os.getppid() != supervisor:  # nobody else is left to do it
                 rundir.remove()

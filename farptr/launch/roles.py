@@ -18,8 +18,10 @@ class BrokerMain(Protocol):
         seed: int | None,
         control: socket.socket,
         cleanup: Callable[[], None],
+        bind: str | None = None,
+        keys: str | None = None,
     ) -> None:
-        """Bind ``address`` and serve.
+        """Bind ``address`` (and ``bind``, for the keys in that directory) and serve.
 
         ``control`` (blocking) carries JSON lines both ways. Its end means that the supervisor is dead: close the
         sockets, call ``cleanup()``, return.

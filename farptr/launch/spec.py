@@ -43,6 +43,10 @@ class Spec:
     """Whether a worker that dies is started again, see ``restarts``."""
     memory_limit_bytes: int | None = None
     """What each worker may take beyond what it has when it has registered; None for no limit."""
+    bind: str | None = None
+    """Where the broker listens for other machines too, ``tcp://…``."""
+    keys: str | None = None
+    """Directory of the ring of who may come from there."""
 
     def __post_init__(self) -> None:
         check_names(worker.name for worker in self.workers)
@@ -76,12 +80,14 @@ class RunInfo:
     """ISO 8601, UTC."""
     gone: dict[str, str] = dataclasses.field(default_factory=dict)
     """Workers that died and are not started again, though that was wanted, with the reason."""
+    bound: str = ""
+    """Where the broker listens for other machines; empty for nowhere."""
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> RunInfo:
         """The info from decoded JSON; unknown fields are left out, a missing one raises KeyError."""
-        known = {field.name: fields[field.name] for field in dataclasses.fields(cls) if field.name != "gone"}
-        known["gone"] = fields.get("gone", {})
+        late = {"gone": {}, "bound": ""}  # what earlier versions did not write
+        known = {field.name: (late | fields)[field.name] for field in dataclasses.fields(cls)}
         return cls(**{**known, "directory": Path(known["directory"])})
 
     def to_json(self) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from farptr.launch.spec import Spec, WorkerSpec, decode, encode, error_from_json
 from farptr.launch.stop import stop
 from farptr.protocol.errors import StartFailed, UnsupportedPlatform
 from farptr.protocol.functions import OFF
+from farptr.transport.address import check_bind
 
 __all__ = ["Running", "RunInfo", "start", "stop"]
 
@@ -152,6 +153,8 @@ def start(
     functions: str = OFF,
     restart: bool = False,
     memory_limit_bytes: int | None = None,
+    bind: str | None = None,
+    keys: str | os.PathLike[str] | None = None,
 ) -> Running:
     """Start a run and return when every worker has joined it.
 
@@ -166,9 +169,11 @@ def start(
         functions: whether the workers run cells (``protocol.functions``).
         restart: start a worker that dies again (``restarts``).
         memory_limit_bytes: what each worker may take beyond what it has when it has registered.
+        bind: where the broker listens for other machines too, ``tcp://…``.
+        keys: directory of the ring of who may come from there; None for the user's own.
 
     Raises BadName, RunExists, StartFailed, RuntimeDirectory, UnsupportedPlatform, or the error of a worker that could
-    not start (LoadFailed, for instance). Nothing is left running then.
+    not start (LoadFailed, for instance), and with ``bind`` UsageError and UnusableKey. Nothing is left running then.
     """
     check_platform()
     pairs = workers.items() if isinstance(workers, Mapping) else [(worker, None) for worker in workers]
@@ -184,6 +189,8 @@ def start(
         mark=mark,
         restart=restart,
         memory_limit_bytes=memory_limit_bytes,
+        bind=bind,
+        keys=None if bind is None else ring_for(bind, keys),
     )
     supervised = _Supervised(_spawn(module))
     supervised.directory = Path(base, name) if name else None
@@ -200,6 +207,16 @@ def start(
     end = weakref.finalize(running, supervised.end, _CLOSE_PATIENCE_S)
     object.__setattr__(running, "_end", end)
     return running
+
+
+def ring_for(bind: str, keys: str | os.PathLike[str] | None) -> str:
+    """The directory of a ring that a broker can listen there with; raises UsageError, UnusableKey."""
+    from farptr.keys.ring import Ring  # late: most runs stay on one machine
+
+    check_bind(bind)
+    ring = Ring(keys)
+    ring.check_ready()
+    return str(ring.path)
 
 
 def check_platform() -> None:

@@ -82,9 +82,8 @@ class Supervisor:
         self._leaving: dict[int, Leaving] = {}
         self._restarts = Restarts(spec.restart)
         self._lifeline, self._lifeline_write = os.pipe()  # the write end is never used: it dies with this process
-        self._broker_pid = 0
-        self._logs_at_s = time.monotonic() + _LOOK_AT_LOGS_S
-        self._bound = self._ready = False
+        self._broker_pid, self._logs_at_s = 0, time.monotonic() + _LOOK_AT_LOGS_S
+        self._bound, self._ready, self._far = False, False, ""
         self._over = ""  # why the run ends, once it does
         self._broker_lost = self._owner_gone = False
 
@@ -190,10 +189,10 @@ class Supervisor:
                 self._broker_lost = self._broker_lost or not self._over
                 self._over = self._over or "the broker is gone"
 
-    def _on_bound(self, _event: dict[str, Any]) -> None:
+    def _on_bound(self, event: dict[str, Any]) -> None:
         # Not earlier: a worker that finds no socket tries again only after ZeroMQ's 100 ms.
         if not self._bound:
-            self._bound = True
+            self._bound, self._far = True, str(event.get("tcp", ""))
             for worker in self._spec.workers:
                 self._fork_worker(worker)
             self._announce_if_complete()
@@ -344,6 +343,7 @@ class Supervisor:
             protocol=self._protocol,
             started=self._started,
             gone=dict(self._restarts.gone),
+            bound=self._far,
         )
 
     # -- children: who they are, and how they fail

@@ -22,7 +22,8 @@
     │   ├── LoadFailed                a worker could not load its own data
     │   ├── VersionMismatch           the other side speaks another version
     │   ├── RuntimeDirectory          the runtime directory is unusable (owner, mode, path length)
-    │   └── UnsupportedPlatform       Windows
+    │   ├── UnsupportedPlatform       Windows
+    │   └── UnusableKey               a key file is missing, no key, or open to others
     ├── RemoteError                 the operation ran at a worker and raised (also has the original's type)
     │   └── WorkerOutOfMemory         the worker has not the memory for it
     ├── SeveralFailed               several commands failed before one sync(); an ExceptionGroup of them
@@ -34,6 +35,7 @@
     ├── DeadlineExceeded            no answer, and no progress, within the timeout
     │   ├── Overloaded                a worker does not keep up
     │   └── WorkerUnresponsive        a worker's process is stopped
+    ├── AuthenticationFailed        a broker on another machine, or a party, has not the key that it needs
     ├── SessionExpired              the connection was cut, and the session was over before it could be resumed
     ├── Interrupted                 an operation was interrupted on purpose
     ├── MessageTooLarge             over the limit for one message; refused at the sender
@@ -212,6 +214,12 @@ class UnsupportedPlatform(RunError):
     code = 1207
 
 
+class UnusableKey(RunError):
+    """A key file is missing, holds no key, or can be read or changed by others."""
+
+    code = 1208
+
+
 class RemoteError(FarptrError):
     """An operation ran at a worker and raised.
 
@@ -350,6 +358,13 @@ class SessionExpired(FarptrError, ConnectionError):
     code = 1411
     definite = False
     exit_code = 7
+
+
+class AuthenticationFailed(FarptrError, PermissionError):
+    """A key that is wrong, missing or somebody else's; or what listens there is not the broker that it is for."""
+
+    code = 1413
+    exit_code = 5
 
 
 class Interrupted(FarptrError, InterruptedError):

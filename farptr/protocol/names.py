@@ -11,6 +11,8 @@ from farptr.protocol.errors import BadName, UnknownWorker
 ME = "me"
 BROKER = "broker"
 RESERVED = (ME, BROKER)
+FAR = "tcp://"
+"""How the host of a party begins that joined over the network; no machine is called so."""
 _RULE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 
 

@@ -102,9 +102,9 @@ class Pool:
     def take(self, wish: Wish) -> Run:
         """Join the processes of these names; start them if there are none."""
         import farptr as fp
-        from farptr.client.run import _wanted
+        from farptr.client.wanted import wanted_workers
 
-        names = tuple(_wanted(wish.workers))
+        names = tuple(wanted_workers(wish.workers))
         owner = self._owners.get(names)
         if owner is not None and not _emptied(owner, names):
             self._end(names)

@@ -16,7 +16,6 @@ from typing import Any
 
 import zmq
 
-import farptr
 from farptr.protocol import body as bodies
 from farptr.protocol.commands import Envelope
 from farptr.protocol.errors import (
@@ -24,18 +23,19 @@ from farptr.protocol.errors import (
     FarptrError,
     NoRun,
     SessionExpired,
-    VersionMismatch,
     refusal,
 )
-from farptr.protocol.header import VERSION, Header, Kind, encode, read, version_of
-from farptr.transport.address import check_address
+from farptr.protocol.header import Kind, encode, read
+from farptr.transport.address import check_address, is_tcp
 from farptr.transport.bulk import Bulk
+from farptr.transport.curve import Login
 from farptr.transport.ends import LAST_WORDS_LINGER_MS, bye, close, end
+from farptr.transport.hello import make_hello, read_welcome
 from farptr.transport.pool import bound_bytes
 
 # Plain integers: the enumerations' operators cost a microsecond each.
 _POLLIN, _NOBLOCK, _REFUSED = int(zmq.POLLIN), int(zmq.NOBLOCK), int(Kind.REFUSED)
-_ROSTER, _TAKEN = int(Kind.ROSTER), int(Kind.TAKEN)
+_ROSTER, _TAKEN, _BYE = int(Kind.ROSTER), int(Kind.TAKEN), int(Kind.BYE)
 _PART = int(Kind.PART)
 """From here on: what is for ``bulk`` alone."""
 _HEEDED = frozenset({_ROSTER, _TAKEN})
@@ -47,6 +47,7 @@ REST_LOOKS = 60
 """A worker that has had nothing to do for so long gives the memory of its pool back: touching it anew costs more than
 sending what fills it."""
 SEND_MS = 1000
+ROUTE_BYTES = 15
 BROKERS_END_MS = 100
 """A process that ends lets its connections go first: its end is known by then."""
 
@@ -54,7 +55,8 @@ BROKERS_END_MS = 100
 class Dealer:
     """One connection. ``welcome`` is what the broker said to the hello.
 
-    ``pool_bytes`` bounds the memory that it shares with other parties; None for what the environment says.
+    ``pool_bytes`` bounds the memory that it shares with other parties; None for what the environment says. ``key`` is
+    the file to join over the network with, else that of $FARPTR_KEY.
     """
 
     def __init__(
@@ -64,8 +66,12 @@ class Dealer:
         *,
         timeout_s: float = HELLO_TIMEOUT_S,
         pool_bytes: int | None = None,
+        key: str | os.PathLike[str] | None = None,
     ) -> None:
         self.address = check_address(address)
+        self._login = Login(address, key) if is_tcp(address) else None
+        if self._login is not None:
+            pool_bytes = 0  # what is shared is this machine's
         self.bulk = Bulk(bound_bytes() if pool_bytes is None else pool_bytes)
         self._context = zmq.Context()
         self._sockets: list[zmq.Socket[bytes]] = []
@@ -95,6 +101,7 @@ class Dealer:
             self.welcome = self._say_hello(hello, timeout_s)
             self._last_words.append(encode(bye(self.welcome)))
             self._poll.register(self._woken, select.POLLIN)
+            self.bulk.pool.meet(self.welcome["roster"])
             self._watch_connection()
             self._watch_broker()
         except KeyboardInterrupt:
@@ -113,13 +120,21 @@ class Dealer:
             (zmq.LINGER, 0), (zmq.SNDHWM, 0), (zmq.RCVHWM, 0), (zmq.RCVTIMEO, LOOK_MS), (zmq.SNDTIMEO, SEND_MS),
         ):  # fmt: skip
             self._socket.setsockopt(option, value)
+        # Nobody can guess it, and take it while this one is cut.
+        self._socket.setsockopt(zmq.ROUTING_ID, b"p" + os.urandom(ROUTE_BYTES))
+        if self._login is not None:
+            self._monitor = self._login.prepare(self._socket)
+            self._sockets.append(self._monitor)
         self._descriptor = self._socket.fileno()
         self._socket.connect(self.address)
 
     def _watch_connection(self) -> None:
         """See when it is cut. ZeroMQ connects again and does not tell; the broker takes that for a stranger."""
-        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        self._sockets.append(self._monitor)
+        if self._login is None:
+            self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+            self._sockets.append(self._monitor)
+        else:
+            self._login.heed(self._monitor)  # all of the handshake: what comes after that is the end
         self._monitor.poll(0)  # its descriptor tells nobody who has not looked once
         self._poll.register(self._descriptor, select.POLLIN)
         self._poll.register(self._monitor.fileno(), select.POLLIN)
@@ -132,6 +147,7 @@ class Dealer:
             NoRun: the broker does not answer.
             BrokerLost: it is gone.
         """
+        self.has_ended()
         self.check()
         for descriptor in (self._descriptor, self._monitor.fileno() if not self._monitor.closed else -1):
             with contextlib.suppress(KeyError):
@@ -159,36 +175,20 @@ class Dealer:
         close(sockets)
 
     def _say_hello(self, hello: dict[str, Any], timeout_s: float) -> dict[str, Any]:
-        body = bodies.dumps({"version": farptr.__version__, "pid": os.getpid(), "host": socket.gethostname(), **hello})
-        self._socket.send(encode(Header(Kind.HELLO, body_bytes=len(body))) + body)
+        self._socket.send(make_hello(hello))
         if not self._answered(timeout_s):
             self.check()
             raise NoRun(
                 f"nothing answers at {self.address} (waited {timeout_s:g} s)",
                 hint="`farptr ps` lists the runs; `farptr up julie toby` starts one",
             )
-        return self._read_welcome()
+        return read_welcome(self._socket.recv_multipart()[0], self.address)
 
     def _unsay_hello(self) -> None:
         """Nobody waits for the welcome any more; a broker that has taken us in is told goodbye."""
         with contextlib.suppress(zmq.ZMQError, FarptrError):
             if self._sockets and not self._last_words and self._answered(LAST_WORDS_LINGER_MS / 1000):
-                self._last_words.append(encode(bye(self._read_welcome())))
-
-    def _read_welcome(self) -> dict[str, Any]:
-        raw = self._socket.recv_multipart()[0]
-        version = version_of(raw)
-        if version != VERSION:
-            raise VersionMismatch(
-                f"the broker at {self.address} speaks protocol {version}, this side {VERSION}"
-                f" (farptr {farptr.__version__})",
-                hint="install the same farptr on both sides",
-            )
-        header, end = read(raw)
-        answer = bodies.loads_as(dict, raw[end:])
-        if header.kind == Kind.REFUSED:
-            raise refusal(answer)
-        return answer  # type: ignore[no-any-return]
+                self._last_words.append(encode(bye(read_welcome(self._socket.recv_multipart()[0], self.address))))
 
     def _answered(self, timeout_s: float) -> bool:
         """Whether something comes in time, from a broker that lives."""
@@ -196,13 +196,20 @@ class Dealer:
         poller.register(self._socket, zmq.POLLIN)
         if self.broker_fd is not None:
             poller.register(self.broker_fd, zmq.POLLIN)
-        events = dict(poller.poll(int(timeout_s * 1000)))
-        self.over = self.broker_fd in events
-        return self._socket in events
+        if self._login is not None:
+            poller.register(self._monitor, zmq.POLLIN)
+        deadline_s = time.monotonic() + timeout_s
+        while events := dict(poller.poll(max(0, int((deadline_s - time.monotonic()) * 1000)))):
+            self.over = self.broker_fd in events
+            if self._socket in events or self.over:
+                return self._socket in events
+            if self._login is not None:
+                self._login.heed(self._monitor)
+        return False
 
     def _watch_broker(self) -> None:
         pid, host = self.welcome.get("pid"), self.welcome.get("host")
-        if host != socket.gethostname() or not isinstance(pid, int) or not hasattr(os, "pidfd_open"):
+        if self.far or host != socket.gethostname() or not isinstance(pid, int) or not hasattr(os, "pidfd_open"):
             return
         try:
             self.broker_fd = os.pidfd_open(pid)
@@ -271,6 +278,9 @@ class Dealer:
             if not isinstance(error, SessionExpired):
                 raise error
             self.cut = True  # and made again by ZeroMQ, of which the broker knows nothing
+            return None
+        if envelope.header.kind == _BYE:
+            self.over = True
             return None
         self.received += 1
         return envelope
@@ -364,6 +374,19 @@ class Dealer:
                 f"the broker of run {self.welcome.get('run')!r} is gone, and the run with it", hint="start a new run"
             )
 
+    @property
+    def far(self) -> bool:
+        """Whether the broker may be another machine's."""
+        return self._login is not None
+
+    def has_ended(self) -> bool:
+        """After a cut: whether the run's end was told before. What else came is lost, and can be asked for again."""
+        with contextlib.suppress(zmq.ZMQError, FarptrError):
+            while not self.over:
+                frames = self._socket.recv_multipart(_NOBLOCK)
+                self.over = read(frames[0])[0].kind == _BYE
+        return self.over
+
     def rest(self) -> None:
         """Give the pool's memory back, as far as nobody looks at it."""
         self.bulk.pool.rest()
@@ -375,11 +398,3 @@ class Dealer:
         self._last_words.clear()
         self.bulk.pool.close()
         self._end()
-
-
-def cut_off() -> BrokerLost:
-    """The error of a worker whose connection is gone, with all that was on its way."""
-    return BrokerLost(
-        "the connection to the broker was cut, and this worker is none of the run's any more",
-        hint="a worker that has no memory for what comes is cut off, too",
-    )

@@ -8,6 +8,7 @@ from typing import Any
 
 import zmq
 
+from farptr.protocol.errors import BrokerLost
 from farptr.protocol.header import Header, Kind
 
 LAST_WORDS_LINGER_MS = 200
@@ -46,3 +47,11 @@ def close(sockets: list[zmq.Socket[bytes]]) -> None:
 def bye(welcome: dict[str, Any]) -> Header:
     """What a party says when it leaves."""
     return Header(Kind.BYE, epoch=welcome["epoch"], root=welcome["number"])
+
+
+def cut_off() -> BrokerLost:
+    """The error of a worker whose connection is gone, with all that was on its way."""
+    return BrokerLost(
+        "the connection to the broker was cut, and this worker is none of the run's any more",
+        hint="a worker that has no memory for what comes is cut off, too",
+    )

@@ -22,6 +22,7 @@ from farptr.protocol.apart import IN_PARTS, Joined, Offer, Place, Unreadable
 from farptr.protocol.commands import Envelope
 from farptr.protocol.errors import ProtocolError, UsageError
 from farptr.protocol.header import Flag
+from farptr.protocol.names import FAR
 from farptr.protocol.sizes import size_bytes
 from farptr.transport import sharing
 from farptr.transport.parts import Parts
@@ -78,6 +79,7 @@ class Pool:
         """By receiver, the one used last at the end."""
         self._in: dict[int, _In] = {}
         self._gone: set[int] = set()
+        self._far: set[int] = set()
         self._channels = IN_PARTS
         self.parts = Parts()
 
@@ -87,7 +89,7 @@ class Pool:
         """The same envelope to be sent: with its buffers' place instead of them, if they found one."""
         sizes = tuple([memoryview(buffer).nbytes for buffer in envelope.buffers])
         there = envelope.header.destination
-        if not FROM_BYTES <= sum(sizes) <= self._bound_bytes or there in self._gone:
+        if not FROM_BYTES <= sum(sizes) <= self._bound_bytes or there in self._gone or there in self._far:
             return envelope
         out = self._out.get(there)
         if out is None:
@@ -159,7 +161,7 @@ class Pool:
 
     def _attach(self, source: int, frame: Any) -> None:
         """Take an offer, if that can be done; else the sender goes on with frames."""
-        if source in self._in or len(self._in) >= CHANNELS or not self._bound_bytes:
+        if source in self._in or source in self._far or len(self._in) >= CHANNELS or not self._bound_bytes:
             return
         with contextlib.suppress(ProtocolError):
             offer = Offer.decode(bytes(frame))
@@ -185,12 +187,18 @@ class Pool:
 
     def news(self, news: dict[str, Any]) -> None:
         """What the broker tells of the run: channels of who is gone are given up."""
+        if "joined" in news:
+            self.meet([news["joined"]])
         number = news.get("lost")
         if isinstance(number, int):
             self._gone.add(number)
             self._out.pop(number, None)
             self._in.pop(number, None)
             self.parts.lose(number)
+
+    def meet(self, rows: list[Any]) -> None:
+        """Who is in the run, as in its roster: nothing is offered to who is on another machine, nor taken."""
+        self._far.update(row[0] for row in rows if str(row[4]).startswith(FAR))
 
     def rest(self) -> None:
         """Give memory back to the system that nobody looks at; the next large envelope pays for some again."""

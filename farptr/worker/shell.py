@@ -18,7 +18,8 @@ from farptr.protocol.errors import ProtocolError, refusal
 from farptr.protocol.functions import OFF
 from farptr.protocol.header import Header, Kind
 from farptr.protocol.ids import IdBlock
-from farptr.transport.dealer import Dealer, cut_off
+from farptr.transport.dealer import Dealer
+from farptr.transport.ends import cut_off
 from farptr.transport.recycling import recycle
 from farptr.worker import limits
 from farptr.worker.core import WorkerCore
@@ -46,6 +47,7 @@ def serve(
     functions: str = OFF,
     lifeline: int | None = None,
     memory_limit_bytes: int | None = None,
+    key: str | None = None,
 ) -> None:
     """Run a worker until it is told to stop, its broker is gone, or its lifeline breaks.
 
@@ -56,6 +58,7 @@ def serve(
         functions: whether it runs cells (``protocol.functions``).
         lifeline: file descriptor that reads end-of-file when the process that started this one is gone.
         memory_limit_bytes: what it may take beyond what it has once it has registered (``limits``).
+        key: file to join a broker on another machine with.
 
     Raises:
         FarptrError: the worker could not load its data or register.
@@ -68,7 +71,7 @@ def serve(
     arrays = load_arrays(Path(load)) if load else {}
     # Shared memory is mapped, not held; the bound on what is mapped cannot tell.
     pool_bytes = 0 if memory_limit_bytes else None
-    dealer = Dealer(address, {"role": "worker", "name": name, "data": sorted(arrays)}, pool_bytes=pool_bytes)
+    dealer = Dealer(address, {"role": "worker", "name": name, "data": sorted(arrays)}, pool_bytes=pool_bytes, key=key)
     signal.signal(signal.SIGTERM, _stop)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)  # KeyboardInterrupt would look like an error of the cell that runs
@@ -77,7 +80,7 @@ def serve(
     try:
         _loop(dealer, arrays, functions, limits.Memory(memory_limit_bytes) if memory_limit_bytes else None)
     except (Stopped, KeyboardInterrupt):
-        if dealer.cut:
+        if dealer.cut and not (dealer.far and dealer.has_ended()):
             raise cut_off() from None
         if not _over.is_set():  # a run that ends is told of by its broker, if anybody
             with contextlib.suppress(Exception):
@@ -143,6 +146,9 @@ def _loop(dealer: Dealer, arrays: dict[str, Any], functions: str, memory: limits
             core.news(bodies.loads_as(dict, envelope.body))
         elif kind == Kind.TOLD:
             core.told(envelope)
+        elif kind == Kind.BYE:
+            _over.set()
+            return
         elif kind == Kind.REFUSED:
             raise refusal(bodies.loads_as(dict, envelope.body))
         else:

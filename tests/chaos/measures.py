@@ -6,6 +6,7 @@ from tests.chaos.measure_detection import detection
 from tests.chaos.measure_duplicates import duplicates
 from tests.chaos.measure_exit import exits
 from tests.chaos.measure_hops import hops
+from tests.chaos.measure_identity import identity
 from tests.chaos.measure_lifetimes import lifetimes
 from tests.chaos.measure_sizes import sizes
 from tests.chaos.measure_slow import slow
@@ -18,4 +19,5 @@ MEASURES = {
     "slow": slow,
     "sizes": sizes,
     "exits": exits,
+    "identity": identity,
 }

@@ -445,6 +445,7 @@ def test_json_of_up_and_ps(base):
     assert started == {
         "run": "team",
         "address": info.address,
+        "bound": "",
         "supervisor_pid": info.supervisor_pid,
         "broker_pid": info.broker_pid,
         "workers": [{"name": "julie", "pid": info.workers["julie"]}],
@@ -454,6 +455,7 @@ def test_json_of_up_and_ps(base):
     julie = run["processes"][0]
     assert julie.pop("uptime_s") >= 0
     assert julie.pop("memory_bytes") > 1_000_000
+    assert julie.pop("far") is False
     assert julie == {"name": "julie", "role": "worker", "pid": info.workers["julie"], "state": "idle", "objects": 0}
     assert [process["role"] for process in run["processes"]] == ["worker", "broker", "supervisor"]
     os.kill(info.broker_pid, signal.SIGSTOP)

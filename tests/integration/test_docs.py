@@ -53,6 +53,7 @@ HELD = {
     "docs/errors.md": {},
     "docs/from-pysyft.md": {"pycon": _PROMPTS},
     "docs/jupyter.md": {"python": _CELLS, "text": _CELLS},
+    "docs/keys.md": {"bash": _LEGAL},
     "docs/performance.md": {"bash": f"{_HERE}::test_programs_that_pages_name_exist"},
     "docs/protocol.md": {},
     "docs/pytest.md": {"python": _SUITES, "ini": _SUITES, "text": _SUITES},

@@ -150,6 +150,22 @@ def test_a_receiver_without_a_pool_takes_no_offer():
     assert not julies._in
 
 
+@pytest.mark.parametrize("way", ["roster", "news"])
+def test_nothing_is_offered_to_who_is_on_another_machine_nor_taken(way):
+    mine, julies = Pool(4 * MIB), Pool(4 * MIB)
+    far = [JULIE, "julie", "worker", 1, "tcp://192.0.2.7:40000"]
+    mine.meet([far]) if way == "roster" else mine.news({"joined": far})
+    for fill in range(3):
+        laid, read, wire = handed(mine, julies, MIB, fill)
+        assert not laid.header.flags & (Flag.OFFER | Flag.APART)
+        assert (values.decode_array(wire, read.buffers) == fill).all()
+    laid, *_ = handed(julies, mine, source=JULIE, to=ME)
+    assert laid.header.flags & Flag.OFFER  # whoever is far may say so
+    assert not mine._in
+    laid, *_ = handed(mine, Pool(4 * MIB), to=TOBY)
+    assert laid.header.flags & Flag.OFFER
+
+
 def test_who_is_gone_is_forgotten():
     mine, julies = attached()
     _, read, wire = handed(mine, julies, MIB, 5)
