@@ -43,11 +43,12 @@ def hello_of(frames: list[bytes], uid: int | None) -> dict[str, Any]:
     return bodies.loads_as(dict, raw[end:])  # type: ignore[no-any-return]
 
 
-def with_broker(welcome: Delivery) -> Delivery:
-    """A welcome that says which process the broker is."""
+def with_broker(welcome: Delivery, *, near: bool) -> Delivery:
+    """A welcome that says which process the broker is, and whether all are ``near``: of this user and machine."""
     header, end = read(welcome.frame)
     value = bodies.loads(welcome.frame[end:]) | {
         "pid": os.getpid(),
+        "near": near,
         "host": socket.gethostname(),
         "version": farptr.__version__,
     }

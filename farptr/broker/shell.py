@@ -306,7 +306,7 @@ class Broker:
         if party.host == socket.gethostname():
             self._exits.watch(party.number, party.pid)
             self._set_alarm()
-        self._deliver([with_broker(deliveries[0]), *deliveries[1:]])
+        self._deliver([with_broker(deliveries[0], near=not self.bound), *deliveries[1:]])
         log.info("%s %s (%d) joined, pid %d", party.role, party.name, party.number, party.pid)
         if party.role == "worker":
             self._control.tell({"event": "joined", "name": party.name, "pid": party.pid, "number": party.number})

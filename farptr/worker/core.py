@@ -76,8 +76,11 @@ class WorkerCore:
         ids: IdBlock,
         functions: str = OFF,
         admit: Callable[[int], None] | None = None,
+        near: bool = False,
     ) -> None:
         self.number, self.epoch = number, epoch
+        self._near = near
+        """Whether all who can reach the run are processes of this user."""
         self.ids = ids
         self.store = Store()
         self.names: dict[int, str] = {}
@@ -167,7 +170,7 @@ class WorkerCore:
 
     def _batch(self, body: bytes) -> None:
         try:
-            commands = bodies.loads_as(tuple, body)
+            commands = bodies.loads_as(tuple, body, near=self._near)
         except ProtocolError as error:
             self._out.reply(self._failed((0, 0), error))
             return

@@ -126,7 +126,14 @@ def _loop(dealer: Dealer, arrays: dict[str, Any], functions: str, memory: limits
     welcome = dealer.welcome
     ids = IdBlock(welcome["seed"], welcome["block"])
     admit = memory.admit if memory is not None else None
-    core = WorkerCore(number=welcome["number"], epoch=welcome["epoch"], ids=ids, functions=functions, admit=admit)
+    core = WorkerCore(
+        number=welcome["number"],
+        epoch=welcome["epoch"],
+        ids=ids,
+        functions=functions,
+        admit=admit,
+        near=welcome["near"],
+    )
     core.names.update({row[0]: row[1] for row in welcome["roster"]})
     core.load(arrays)
     own = f", own data: {', '.join(sorted(arrays))}" if arrays else ""

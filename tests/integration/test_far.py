@@ -64,6 +64,13 @@ def test_a_far_worker_is_a_worker(ring):
         del p, q, x, y
 
 
+def test_workers_know_whether_strangers_may_come(ring):
+    with fp.up("carol") as run:
+        assert run._session.link.connection.welcome["near"] is True
+    with fp.up("carol", bind="tcp://127.0.0.1:*") as run:
+        assert run._session.link.connection.welcome["near"] is False
+
+
 def test_a_far_client_is_a_client(ring):
     with fp.up("carol", bind="tcp://127.0.0.1:*") as run:
         with fp.connect(run.bound, key=key(ring, "ana")) as mine:

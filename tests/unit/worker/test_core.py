@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -52,8 +54,8 @@ def wire(*items):
 
 
 class Bench:
-    def __init__(self):
-        self.core = WorkerCore(number=HERE, epoch=4, ids=IdBlock(1, 0))
+    def __init__(self, *, near=False):
+        self.core = WorkerCore(number=HERE, epoch=4, ids=IdBlock(1, 0), near=near)
         self.core.names.update({HERE: "julie", THERE: "toby", ELSEWHERE: "carol"})
 
     def turn(self, *commands, refs=(), frees=(), hop=0, body=None, kind=Kind.COMMAND):
@@ -540,3 +542,22 @@ def test_the_list_of_measures_shows_no_values():
     ((_, _, found),) = bench.replies()
     assert [row[1:] for row in found] == [("O", (3,), "<i8"), ("A", (1,), "<f8"), ("P", None, None)]
     assert [row[0] for row in found][1:] == [id_of(A), id_of(B)]
+
+
+def test_what_shares_is_refused_where_strangers_may_come():
+    """A memo is what a few bytes can be made many with; ``body.dumps`` writes none."""
+    shares = pickle.dumps(((1, LIST, "count"), (2, LIST, "count")), protocol=5)
+    open_to_all = Bench()
+    open_to_all.turn(body=shares)
+    ((_, status, report),) = open_to_all.replies()
+    assert (status, report[0]) == (REPORT, "ProtocolError")
+    near = Bench(near=True)
+    near.turn(body=shares)
+    assert [reply[:2] for reply in near.replies()] == [(1, PLAIN), (2, PLAIN)]
+
+
+def test_globals_are_refused_of_the_same_user_too():
+    bench = Bench(near=True)
+    bench.turn(body=pickle.dumps((print,), protocol=5))
+    ((_, status, report),) = bench.replies()
+    assert (status, report[0]) == (REPORT, "ProtocolError")
