@@ -134,6 +134,7 @@ class BrokerCore:
         party = self.roster.remove(number, why)
         if party is None:
             return []
+        self.books.catch_up(self.settling.turns)  # its last word may have made references
         self.teller.newest.pop(number, None)
         self.kept.pop(number, None)
         out: list[Delivery] = []
@@ -259,7 +260,7 @@ class BrokerCore:
             self._kinds[header.kind](source, item, out)
         if frees:
             self._free(frees, header.root, self.settling.phase_of(source), out)
-        if flags & _DONE:
+        if flags & _DONE and source in turns:  # it may have just left
             self._finish(source, header.root, out)
         elif flags & _SYNC:
             self._note_sync(source, header)
@@ -273,7 +274,10 @@ class BrokerCore:
                 raise ProtocolError(f"a reference to an object of worker {worker}, which there never was")
 
     def _note_sync(self, source: int, header: Header) -> None:
-        if self.settling.sessions[source].count:
+        session = self.settling.sessions.get(source)
+        if session is None:
+            return  # it has just left
+        if session.count:
             self._syncs.append((source, header))  # it has to wait in any case
         else:
             self._follow_with_sync(source, header)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from farptr.protocol import operations as table
+from farptr.protocol.body import INT_LIMIT
 from farptr.protocol.errors import UnsupportedOperation, UsageError
 from farptr.protocol.standard import SPECIAL
 from farptr.protocol.values import LITERAL
@@ -149,7 +150,8 @@ def _operator(name: str) -> Callable[[Any, Any], Any]:
                 args: Any = (node.name, there.name) if simple and other._session is self._session else None
             else:
                 there = node
-                args = (node.name, (LITERAL, other)) if kind is float or kind is int or kind is bool else None
+                small = kind is float or (kind is int and -INT_LIMIT < other < INT_LIMIT) or kind is bool
+                args = (node.name, (LITERAL, other)) if small else None
             if args is not None:
                 session = self._session
                 made = session.operate(name, args, node, there)

@@ -21,6 +21,9 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 16
 """Nesting of arguments: deep enough for any index or list of lists that people write."""
 
+INT_LIMIT = 1 << 2000
+"""Integers that travel are below it, and above its negative."""
+
 
 class _Plain(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> NoReturn:

@@ -4,10 +4,11 @@ Laws
     1. No opcode that resolves a name, calls, persists, or shares: no global, no REDUCE, no memo, no DUP, no set. What a
        body holds is a tree, so that whoever walks it takes no longer than the body is long.
     2. No length is more than what comes behind it, so no few bytes allocate many.
-    3. A body is one pickle of protocol 5 and nothing behind it.
-    4. Keys of dictionaries are texts, unless the body is small: hashing tuples exhausts the stack if they are nested
+    3. No integer has more than 255 bytes: such can be told of in messages, and take no time.
+    4. A body is one pickle of protocol 5 and nothing behind it.
+    5. Keys of dictionaries are texts, unless the body is small: hashing tuples exhausts the stack if they are nested
        deep enough, and integers can be chosen to have one hash.
-    5. Lists, dictionaries and tuples are so few that they take little more memory than as many numbers would.
+    6. Lists, dictionaries and tuples are so few that they take little more memory than as many numbers would.
 
 One expression reads a usual body in C: an interpreted walk would cost several times what the commands themselves do.
 What that does not read to the end (long texts, frames, anything forbidden) is walked from there, step by step.
@@ -129,8 +130,8 @@ def _walk(data: bytes) -> bool:
 
 _SHORT_ONES = frozenset(b"C\x8c\x8a")
 """BINBYTES, BINUNICODE and LONG of a length in one byte."""
-_LONG_ONES = {ord("B"): _U32, ord("X"): _U32, 0x8B: _U32}
-"""The same of a length in four. Those of eight have no use below 4 GiB."""
+_LONG_ONES = {ord("B"): _U32, ord("X"): _U32}
+"""The first two of a length in four; of eight they have no use below 4 GiB. Integers so long could not be printed."""
 
 
 def _skip(data: bytes, at: int, count: Struct) -> int:

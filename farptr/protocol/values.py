@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from farptr.protocol.apart import Joined
-from farptr.protocol.body import MAX_DEPTH
+from farptr.protocol.body import INT_LIMIT, MAX_DEPTH
 from farptr.protocol.dtypes import check_dtype, dtype_of
 from farptr.protocol.errors import MessageTooLarge, ProtocolError, UnsupportedValue
 
@@ -207,6 +207,8 @@ def encode_argument(value: Any, pointer: Callable[[Any], int | None], buffers: l
         return name
     kind = type(value)
     if kind in PLAIN_KINDS:
+        if kind is int and not -INT_LIMIT < value < INT_LIMIT:
+            raise UnsupportedValue(f"an integer of {value.bit_length()} bits cannot travel")
         return (LITERAL, value)
     if depth >= MAX_DEPTH and kind in _NESTING:  # what it holds would stand deeper than the receiver allows
         raise UnsupportedValue(f"arguments nested more than {MAX_DEPTH} deep")
@@ -237,7 +239,7 @@ def _encode_other(value: Any, buffers: list[Any]) -> Any:
         check_dtype(dtype)
         return (_DTYPE, dtype.str)
     if isinstance(value, range):
-        return (_LIST, tuple((LITERAL, v) for v in value))
+        return (_LIST, tuple(encode_argument(v, lambda _: None, buffers) for v in value))
     raise UnsupportedValue(f"a {type(value).__name__} cannot travel as an argument of a remote operation")
 
 

@@ -19,7 +19,7 @@ from farptr.protocol import values
 from farptr.protocol.body import MAX_BODY_BYTES
 from farptr.protocol.commands import FAILED, FOUND, PLAIN, VALUE, Envelope
 from farptr.protocol.errors import MessageTooLarge, Report
-from farptr.protocol.header import MAX_TRIPLES, Flag, Header, Kind, References, ones, references
+from farptr.protocol.header import HOP_LIMIT, MAX_TRIPLES, Flag, Header, Kind, References, ones, references
 
 MANY_CREATES = MAX_TRIPLES // 4
 """More references than this at once go ahead in notes of their own."""
@@ -138,7 +138,8 @@ class Outbox:
     def end(self, releases: list[tuple[int, int]]) -> list[Envelope]:
         """The envelopes of the turn, in order, the last with DONE."""
         out = [self._note(creates=references(chunk)) for chunk in _chunks([(n, 1) for n in self._claims])]
-        left = [(Kind.COMMAND, there, self._hop + 1, batch) for there, batch in self._closed]
+        hop = min(self._hop + 1, HOP_LIMIT)  # whoever sent this on after too many is to blame, not this worker
+        left = [(Kind.COMMAND, there, hop, batch) for there, batch in self._closed]
         left += [(Kind.REPLY, self._root, self._hop, batch) for batch in self._replies if batch.items]
         if left and len(left[-1][3].creates) + len(left[-1][3].refs) + len(releases) <= MAX_TRIPLES:
             out += [self._envelope(*item) for item in left[:-1]]

@@ -40,6 +40,7 @@ class Places:
         if copy or entry.stays:
             self._put_at(there, command, new, value, 1, KEEP_NOT if owned else KEEP_SENT, entry.about)
             return
+        self.store.check_came(new)
         self._put_at(there, command, new, value, 1, keep, entry.about)
         # Somebody may hold the old name: it becomes a pointer to the new one; the reference came with the header.
         entry.keep = KEEP_NOT
@@ -108,8 +109,11 @@ class Places:
         value = entry.value
         if type(value) is Pointer and value.target == new:
             return
+        leaves = not (copy or entry.stays)
+        if leaves:
+            self.store.check_came(new)
         self._put_at(worker_of(new), command, new, value, None, KEEP_NOT)
-        if not (copy or entry.stays):
+        if leaves:
             # The reference that this pointer needs came with the PULL's header.
             self.store.replace(entry, Pointer(new))
 

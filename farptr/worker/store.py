@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from farptr.protocol.commands import KEEP_NAMED, KEEP_NOT, KEEP_OWN, KEEP_SENT, About
-from farptr.protocol.errors import ObjectGone, Report
+from farptr.protocol.errors import ObjectGone, ProtocolError, Report
 from farptr.protocol.ids import ID_MASK, id_of
 
 Order = tuple[int, int, int, int]
@@ -259,6 +259,12 @@ class Store:
         """References came with a header, or were made here; they last to the end of the turn at least."""
         self._held(target)[1] += count
         self._touched.add(target)
+
+    def check_came(self, target: int) -> None:
+        """Raise ProtocolError unless a reference to an object came: a pointer to it would be to anything."""
+        held = self.held.get(target)
+        if held is None or not held[1]:
+            raise ProtocolError("a pointer whose reference did not come")
 
     def end_turn(self) -> list[tuple[int, int]]:
         """What to release now: (object, references that came) for each that no stored pointer names."""

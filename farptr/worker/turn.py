@@ -83,6 +83,7 @@ class Turn:
                 self.admit(values.encoded_bytes(wire))
             return values.decode_array(wire, self.buffers)
         if tag == values.POINTER:
+            self.store.check_came(wire[1])
             return Pointer(wire[1])
         if tag == values.ERROR:
             return Failure(report_in(wire[1]))

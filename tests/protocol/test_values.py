@@ -231,6 +231,12 @@ def test_arrays_in_arguments_are_carried():
     assert values.decode_argument(wire, lambda n: n, buffers)[0].sum() == 499500
 
 
+@pytest.mark.parametrize("value", [1 << 2000, -(1 << 9999), range(1 << 2000, (1 << 2000) + 1), [0, 10**5000]])
+def test_integers_have_a_limit(value):
+    with pytest.raises(UnsupportedValue, match="bits"):
+        encode(value)
+
+
 def test_nesting_has_a_limit():
     deep = []
     for _ in range(40):
