@@ -97,7 +97,7 @@ def _check_tiny(data: bytes) -> None:
             raise ProtocolError(f"a body of more than {MAX_TINY} opcodes of one byte")
 
 
-_TINY = b"()Nt\x85\x86\x87\x88\x89"
+_TINY = b"()]}Nt\x85\x86\x87\x88\x89"
 
 
 def _walk(data: bytes) -> bool:
@@ -202,10 +202,13 @@ def _gather(stack: list[bool | None], code: int) -> None:
         return
     first = len(stack) - 2
     if code != ord("s"):
-        first = max((at for at in range(len(stack) - 1, -1, -1) if stack[at] is None), default=-1) + 1
-    keys = stack[max(0, first) :: 2] if code in b"su" else []
-    if not all(keys):
+        first = len(stack)
+        while first and stack[first - 1] is not None:
+            first -= 1
+    if first <= 0:
+        raise ProtocolError("a body that ends what it did not begin")
+    if code in b"su" and not all(stack[first::2]):
         raise ProtocolError("a body with a dictionary whose keys are not all texts")
-    del stack[max(0, first - (code != ord("s"))) :]
+    del stack[first - (code != ord("s")) :]
     if code == ord("t"):
         stack.append(False)

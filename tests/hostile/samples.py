@@ -36,8 +36,23 @@ def wires():
 
 def arguments():
     """One of each form of argument."""
-    forms = [1, True, None, 2.5, "text", b"raw", 1 + 2j, (1, [2, slice(1, None, 2)]), ..., np.float32(1),
-             np.dtype("i4"), range(3), np.arange(3), 10**40, -1]  # fmt: skip
+    forms = [
+        1,
+        True,
+        None,
+        2.5,
+        "text",
+        b"raw",
+        1 + 2j,
+        (1, [2, slice(1, None, 2)]),
+        ...,
+        np.float32(1),
+        np.dtype("i4"),
+        range(3),
+        np.arange(3),
+        10**40,
+        -1,
+    ]
     return [X, *[values.encode_argument(form, lambda _: None, []) for form in forms]]
 
 
@@ -45,13 +60,28 @@ def commands():
     """One of each code."""
     wire = values.encode_array(np.arange(3), [])
     return [
-        (1, SEND, X, 1, 0, wire, (("#a",), "words")), (2, CALL, X, "add", (Y, ("L", 1)), None),
-        (3, CALL, (X, Y), "np:split", (Z, ("l", (("L", 1),))), {"axis": ("L", 0)}), (4, CALL, None, "=add", (X, Y), None),
-        (5, GET, X), (6, GET, X, True), (7, ASK, X, "shape"), (8, MOVE, X, Y, 1, False), (9, 6, X, False, 0),
-        (10, 7, X, Y, True), (11, PUSH, X, 1, 0, wire, None), (12, PUSH, X, None, 0, None, None), (13, LIST, "objects"),
-        (14, NAMED, "x"), (15, 11, X, 1), (16, 12), (17, TAG, X, ("#b",), None), (18, SEARCH, ("#b", "x")), (19, 15, X, "y"),
-        (20, 16, "y"), (21, CELL, "1 + 1"),
-    ]  # fmt: skip
+        (1, SEND, X, 1, 0, wire, (("#a",), "words")),
+        (2, CALL, X, "add", (Y, ("L", 1)), None),
+        (3, CALL, (X, Y), "np:split", (Z, ("l", (("L", 1),))), {"axis": ("L", 0)}),
+        (4, CALL, None, "=add", (X, Y), None),
+        (5, GET, X),
+        (6, GET, X, True),
+        (7, ASK, X, "shape"),
+        (8, MOVE, X, Y, 1, False),
+        (9, 6, X, False, 0),
+        (10, 7, X, Y, True),
+        (11, PUSH, X, 1, 0, wire, None),
+        (12, PUSH, X, None, 0, None, None),
+        (13, LIST, "objects"),
+        (14, NAMED, "x"),
+        (15, 11, X, 1),
+        (16, 12),
+        (17, TAG, X, ("#b",), None),
+        (18, SEARCH, ("#b", "x")),
+        (19, 15, X, "y"),
+        (20, 16, "y"),
+        (21, CELL, "1 + 1"),
+    ]
 
 
 assert {command[1] for command in commands()} <= set(LABELS)
@@ -59,8 +89,15 @@ assert {command[1] for command in commands()} <= set(LABELS)
 
 def bodies_of_all():
     """Bodies: commands, answers, news."""
-    values_ = [tuple(commands()), *commands(), *wires(), *arguments(), {"role": "client", "pid": 1, "host": "here"},
-               {"joined": (1, "julie", "worker", 5, "here")}, ((1, 0, ("A", "<i8", (), "C", bytes(8))), (2, 1, (3, 4)))]  # fmt: skip
+    values_ = [
+        tuple(commands()),
+        *commands(),
+        *wires(),
+        *arguments(),
+        {"role": "client", "pid": 1, "host": "here"},
+        {"joined": (1, "julie", "worker", 5, "here")},
+        ((1, 0, ("A", "<i8", (), "C", bytes(8))), (2, 1, (3, 4))),
+    ]
     return [bodies.dumps(value) for value in values_]
 
 
@@ -89,11 +126,19 @@ def headers():
 
 def places():
     """Places, offers, parts."""
-    return [Place(1, 2, 3, 4, (100, 156)).encode(), Place(0, 0, 9, 0, (256,)).encode(), Part(1, 0, 5).encode(),
-            Offer(1, 2, 3, 4, 5, b"t" * 16).encode()]  # fmt: skip
+    return [
+        Place(1, 2, 3, 4, (100, 156)).encode(),
+        Place(0, 0, 9, 0, (256,)).encode(),
+        Part(1, 0, 5).encode(),
+        Offer(1, 2, 3, 4, 5, b"t" * 16).encode(),
+    ]
 
 
 SEEDS = {
-    "header": headers, "body": bodies_of_all, "wires": lambda: [raw[2:] for raw in bodies_of_all()], "apart": places,
-    "kept": lambda: [bytes([1, 1, 128, 1, 2, 193])], "words": lambda: [text.encode("utf-16-le", "surrogatepass") for text in ("julie", "\ud800", "x" * 40)],
-}  # fmt: skip
+    "header": headers,
+    "body": bodies_of_all,
+    "wires": lambda: [raw[2:] for raw in bodies_of_all()],
+    "apart": places,
+    "kept": lambda: [bytes([1, 1, 128, 1, 2, 193])],
+    "words": lambda: [text.encode("utf-16-le", "surrogatepass") for text in ("julie", "\ud800", "x" * 40)],
+}

@@ -9,6 +9,17 @@ import pytest
 from tests.hostile import cores, targets
 
 SEEDS = 400
+GOLDEN = {
+    "broker": [
+        b"8\0\0+cclient+22+\x1e358\xb6\n",
+        b"[dddddddd\x9a \0\xac\n\0\0\0\0\0d\x9a\0\0\0\0\0\n\0\xc7",
+        b"\0\0\x80?n\0@\x80[6\xd0\x0e[\0\xf2[\n\xf2",
+        b"Xc{",
+        b"",
+    ],
+    "worker": [b":\nA-~~a[[\n\x0e", b"\xbf^]]]]]\x07\0\x9f\x9f\x9f\x9f\x9f\x9f\xff"],
+}
+"""What the fuzzer found, while it was a defect."""
 
 
 @pytest.mark.parametrize("name", sorted(cores.CORES))
@@ -20,6 +31,11 @@ def test_lies_are_refused_and_harm_nobody_else(name):
         except Exception as error:
             error.add_note(f"{name}({data!r})")
             raise
+
+
+@pytest.mark.parametrize(("name", "data"), [(name, data) for name in GOLDEN for data in GOLDEN[name]])
+def test_what_once_got_through(name, data):
+    cores.CORES[name](data)
 
 
 @pytest.mark.parametrize("name", sorted(targets.TARGETS))
