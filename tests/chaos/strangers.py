@@ -17,6 +17,8 @@ from farptr.transport.curve import EVENTS
 
 WAIT_S = 10.0
 CHUNK_BYTES = 1 << 16
+GREETING_BYTES, HELLO_BYTES, WELCOME_BYTES = 64, 202, 170
+"""Of a CURVE handshake (RFC 26), with the two bytes before each command."""
 
 
 def hello(role="client", name="me", **more):
@@ -118,11 +120,21 @@ class Tap:
 
 
 def replayed(address, said):
-    """Say the same bytes again; what the broker answers until it hangs up. Raises TimeoutError when it does not."""
+    """Say the same bytes again, each part when the broker has answered the one before; all that it answers.
+
+    Raises TimeoutError when it does not hang up.
+    """
     host, _, port = address.removeprefix("tcp://").rpartition(":")
     answered = bytearray()
     with socket.create_connection((host, int(port)), WAIT_S) as raw, contextlib.suppress(ConnectionError):
-        raw.sendall(said)
+        at = 0
+        for size, answer in ((GREETING_BYTES, GREETING_BYTES), (HELLO_BYTES, WELCOME_BYTES)):
+            raw.sendall(said[at : at + size])
+            at += size
+            answer += len(answered)
+            while len(answered) < answer and (data := raw.recv(CHUNK_BYTES)):
+                answered += data
+        raw.sendall(said[at:])
         while data := raw.recv(CHUNK_BYTES):
             answered += data
     return bytes(answered)
