@@ -7,7 +7,7 @@ word is refused.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from farptr.client import implicit
 from farptr.client.flat import Flags, Flat
@@ -156,7 +156,10 @@ class DataFace:
             raise ValueError("the data of a pointer is in another process: there is none without a copy")
         return array if dtype is None else array.astype(dtype, copy=False)
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(type(self), name, None)
+        if isinstance(found, property) and found.fget:
+            return found.fget(self)  # it raised an AttributeError of its own, of a handle that was used up: once more
         reason = ATTRIBUTES.get(name)
         if reason is None:
             raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}")

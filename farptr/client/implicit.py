@@ -28,8 +28,8 @@ def implicit_fetch(mode: Mode) -> Iterator[None]:
     """``with fp.implicit_fetch("allow"):`` ``np.asarray(p)`` and its kind fetch a copy of the data; ``p`` stays usable.
 
     With ``"log"`` each such fetch is a warning to the logger ``farptr`` too, with its size and line. ``"refuse"`` is
-    how things are outside. It holds in this thread and in tasks started inside. What is fetched is in ``sim.traffic()``.
-    Raises UsageError for another mode.
+    how things are outside. It holds in this thread and in tasks started inside; ``sim.traffic()`` counts what is
+    fetched. Raises UsageError for another mode.
     """
     if mode not in MODES:
         raise UsageError(f"there is no mode {mode!r}", hint=f"one of {', '.join(map(repr, MODES))}")

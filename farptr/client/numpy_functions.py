@@ -53,7 +53,7 @@ def _all() -> dict[Any, Handler]:
     return _handlers
 
 
-_MODULES = ("char", "emath", "fft", "lib", "linalg", "strings")
+_MODULES = ("char", "emath", "fft", "lib", "linalg", "polynomial", "strings")
 """Some of them are imported by being asked for."""
 
 

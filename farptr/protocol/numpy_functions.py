@@ -32,6 +32,7 @@ _SEARCHING = """
     unique_counts unique_inverse unique_values unpackbits unravel_index where
     """
 _POLYNOMIALS = "poly polyadd polyder polydiv polyfit polyint polymul polysub polyval roots"
+_POLYNOMIALS_TOO = "polygrid2d polyval2d polyvalnd"
 _DATES = "busday_count busday_offset datetime_as_string is_busday"
 _LINALG = """
     cholesky cond cross det diagonal eig eigh eigvals eigvalsh inv lstsq matmul matrix_norm matrix_power matrix_rank
@@ -64,6 +65,7 @@ FUNCTIONS = (
     *_SHAPES.split(),
     *_SEARCHING.split(),
     *_POLYNOMIALS.split(),
+    *_below("polynomial.polynomial", _POLYNOMIALS_TOO),
     *_DATES.split(),
     *_below("linalg", _LINALG),
     *_below("fft", _FFT),
