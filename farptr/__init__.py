@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from farptr import xp as xp
     from farptr.client.combine import combine_pointers
     from farptr.client.futures import Future
+    from farptr.client.implicit import implicit_fetch
     from farptr.client.multi import MultiPointer
     from farptr.client.pointer import Pointer
     from farptr.client.run import Run, Traffic, connect, send, up
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         FunctionsOff,
         HopLimit,
         ImplicitFetch,
+        ImplicitFetchError,
         Interrupted,
         InvalidRemoteGet,
         LoadFailed,
@@ -70,11 +72,11 @@ if TYPE_CHECKING:
     )  # fmt: skip
 
 __all__ = [
-    "up", "connect", "tensor", "send", "combine_pointers", "gather",
+    "up", "connect", "tensor", "send", "combine_pointers", "gather", "implicit_fetch",
     "Future", "MultiPointer", "Pointer", "Run", "Traffic", "Worker",
     "AuthenticationFailed", "BadName", "BrokerLost", "DeadlineExceeded", "Exhausted", "FarptrError", "FunctionsOff",
-    "HopLimit",
-    "ImplicitFetch", "Interrupted", "InvalidRemoteGet", "LoadFailed", "MessageTooLarge", "NoRun", "NotCollocated",
+    "HopLimit", "ImplicitFetch", "ImplicitFetchError", "Interrupted", "InvalidRemoteGet", "LoadFailed",
+    "MessageTooLarge", "NoRun", "NotCollocated",
     "NotSerializable", "ObjectGone", "Overloaded", "PointerSpent", "ProtocolError", "RemoteError", "RunError",
     "RunExists", "SessionClosed", "SessionExpired", "SeveralFailed", "StalePointer", "StartFailed", "UnknownData",
     "UnknownWorker", "UnsupportedOperation", "UnsupportedValue", "UnusableKey", "UsageError", "VersionMismatch",
@@ -91,6 +93,7 @@ _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
     "combine_pointers": "farptr.client.combine",
     "connect": "farptr.client.run",
     "gather": "farptr.client.together",
+    "implicit_fetch": "farptr.client.implicit",
     "send": "farptr.client.run",
     "tensor": "farptr.client.tensor",
     "up": "farptr.client.run",

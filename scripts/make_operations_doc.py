@@ -41,9 +41,11 @@ def _sections() -> Iterator[str]:
     yield _section("Of each ufunc that NumPy has it for", [*table.UFUNC_METHODS, "at", "out="])
     top = [name for name in table.FUNCTIONS if "." not in name]
     yield _section("Functions of `numpy`", sorted(top))
-    for module in ("linalg", "fft"):
+    for module in ("linalg", "fft", "emath", "char", "strings", "lib", "polynomial"):
         names = [name.partition(".")[2] for name in table.FUNCTIONS if name.startswith(f"{module}.")]
         yield _section(f"Functions of `numpy.{module}`", sorted(names))
+    yield _section("Functions in place", sorted(table.IN_PLACE_FUNCTIONS))
+    yield _section("Functions of shape and dtype, answered by NumPy's own values", sorted(table.ABOUT))
     yield _section("Functions whose one truth value comes home", table.VALUES)
     yield _section("Questions about the data", sorted(set(table.QUESTIONS) - {"item", "len"}))
 

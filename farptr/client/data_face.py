@@ -7,9 +7,12 @@ word is refused.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from farptr.protocol.errors import ImplicitFetch
+from farptr.client import implicit
+from farptr.client.flat import Flags, Flat
+from farptr.protocol.errors import UnsupportedOperation
+from farptr.protocol.numpy_refusals import ATTRIBUTES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
     from farptr.client.graph import Node
     from farptr.client.pointer import Pointer
     from farptr.client.session import Session
+
+
+class NoAttribute(UnsupportedOperation, AttributeError):
+    """An attribute that ndarrays have and pointers do not; ``hasattr`` is False for it."""
 
 
 class DataFace:
@@ -31,6 +38,7 @@ class DataFace:
             """The node, for a command."""
 
         def __getitem__(self, key: Any) -> Any: ...
+        def _alter(self, operation: str, /, *args: Any, **kwargs: Any) -> None: ...
 
     # ------------------------------------------------------------ questions about the data
 
@@ -81,6 +89,20 @@ class DataFace:
         """Byte steps of the data."""
         return self._ask("strides")  # type: ignore[no-any-return]
 
+    @property
+    def flags(self) -> Flags:
+        """How the data lies in its worker's memory."""
+        return Flags(*self._ask("flags"))
+
+    @property
+    def flat(self) -> Flat:
+        """The data as if it had one dimension: items, assignment and iteration by pointers."""
+        return Flat(self)
+
+    @flat.setter
+    def flat(self, value: Any) -> None:
+        self._alter("=.flat=", self, value)
+
     def __len__(self) -> int:
         return self._ask("len")  # type: ignore[no-any-return]
 
@@ -113,21 +135,32 @@ class DataFace:
     def __contains__(self, item: Any) -> bool:
         return bool((self == item).any())
 
-    # ------------------------------------------------------------ what would move data unasked
+    # ------------------------------------------------------------ what moves data, where ``implicit_fetch`` allows it
 
-    def item(self, *_: Any) -> NoReturn:
+    def item(self, *index: Any) -> Any:
         """Refused: it would move data without a word. ``get()`` asks; ``float(p)`` gives one element."""
-        raise ImplicitFetch(
-            "item() of a pointer would fetch the value", hint=".get() fetches; float(p) gives one element"
-        )
+        hint = ".get() fetches; float(p) gives one element"
+        return implicit.fetch(self, "item()", hint=hint).item(*index)  # type: ignore[arg-type]
 
-    def tolist(self) -> NoReturn:
-        """Refused; ``p.get().tolist()``."""
-        raise ImplicitFetch("tolist() of a pointer would fetch the data", hint="p.get().tolist()")
+    def tolist(self) -> Any:
+        """Refused, but for ``implicit_fetch``; ``p.get().tolist()``."""
+        return implicit.fetch(self, "tolist()", hint="p.get().tolist()").tolist()  # type: ignore[arg-type]
 
-    def tobytes(self, *_: Any) -> NoReturn:
-        """Refused; ``p.get().tobytes()``."""
-        raise ImplicitFetch("tobytes() of a pointer would fetch the data", hint="p.get().tobytes()")
+    def tobytes(self, order: Any = "C") -> bytes:
+        """Refused, but for ``implicit_fetch``; ``p.get().tobytes()``."""
+        return implicit.fetch(self, "tobytes()", hint="p.get().tobytes()").tobytes(order)  # type: ignore[arg-type]
 
-    def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        raise ImplicitFetch("this would fetch the data of a pointer", hint=".get() fetches it")
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        array = implicit.fetch(self, "making an array of it")  # type: ignore[arg-type]
+        if copy is False:
+            raise ValueError("the data of a pointer is in another process: there is none without a copy")
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(type(self), name, None)
+        if isinstance(found, property) and found.fget:
+            return found.fget(self)  # it raised an AttributeError of its own, of a handle that was used up: once more
+        reason = ATTRIBUTES.get(name)
+        if reason is None:
+            raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}")
+        raise NoAttribute(f"{name} of a pointer {reason.why}", hint=reason.hint)

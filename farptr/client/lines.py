@@ -46,3 +46,13 @@ def _calling_spot() -> Spot | None:
             return frame.f_code, frame.f_lasti
         frame = frame.f_back  # type: ignore[assignment]
     return None
+
+
+def calling_line() -> str:
+    """``file:line`` of the innermost frame that is neither farptr's nor NumPy's."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in ("farptr", "numpy", "contextlib"):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return "?"

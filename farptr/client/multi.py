@@ -247,7 +247,8 @@ def _fill_the_face() -> None:
         if name in vars(MultiPointer) or name == "__array_function__":  # that one comes to _run
             continue
         if isinstance(member, property):
-            setattr(MultiPointer, name, property(_on_each(member.fget), doc=member.__doc__))
+            setter = _on_each(member.fset) if member.fset else None
+            setattr(MultiPointer, name, property(_on_each(member.fget), setter, doc=member.__doc__))
         elif isinstance(member, FunctionType):
             setattr(MultiPointer, name, _on_each(member))
 

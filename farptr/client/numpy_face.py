@@ -1,53 +1,37 @@
-"""NumPy on pointers: operators, methods and functions, made from the tables of ``protocol.operations``."""
+"""NumPy on pointers: operators, methods and protocols, made from the tables of ``protocol.operations``.
+
+How an operation is issued is in ``calling``, NumPy's functions in ``numpy_functions``, what moves data in ``implicit``.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from farptr.client import calling
+from farptr.client.calling import Operand, call, change, made_by, pointers_among, targets_of
+from farptr.client.numpy_functions import numpy_function
+from farptr.protocol import numpy_refusals as refusals
 from farptr.protocol import operations as table
 from farptr.protocol.body import INT_LIMIT
-from farptr.protocol.errors import UnsupportedOperation, UsageError
+from farptr.protocol.errors import UnsupportedOperation
 from farptr.protocol.standard import SPECIAL
 from farptr.protocol.values import LITERAL
 
 if TYPE_CHECKING:
-    from farptr.client.graph import Node
-    from farptr.client.session import Session
+    from farptr.client.declared import Declared
+else:
+    Declared = Operand
 
-_NOTHING: Mapping[str, Any] = {}
-
-
-def pointers_among(values: Any) -> Iterator[NumpyFace]:
-    """Every pointer among arguments, in lists and tuples too."""
-    for value in values:
-        if isinstance(value, NumpyFace):
-            yield value
-        elif type(value) in (list, tuple):
-            yield from pointers_among(value)
-        elif type(value) is slice:
-            yield from pointers_among((value.start, value.stop, value.step))
+__all__ = ["NumpyFace", "call", "change", "made_by", "pointers_among"]
 
 
-def is_special(ufunc: Any) -> bool:
-    """Whether a ufunc is one of scipy.special that workers have; SciPy is not imported for that."""
-    theirs = sys.modules.get("scipy.special._ufuncs")
-    return ufunc.__name__ in SPECIAL and getattr(theirs, ufunc.__name__, None) is ufunc
-
-
-class NumpyFace:
+class NumpyFace(Declared):
     """What a pointer inherits to be used as an ndarray. Nothing here moves data."""
 
     __slots__ = ()
     __array_priority__ = 1000.0
-
-    if TYPE_CHECKING:
-        _session: Session
-
-        def use(self) -> Node: ...
-        @property
-        def ndim(self) -> int: ...
 
     def __getitem__(self, index: Any) -> Any:
         return call("[]", (self, index))
@@ -56,84 +40,50 @@ class NumpyFace:
         change("=[]", (self, index, value))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        name = ufunc.__name__
-        results = table.UFUNCS.get(name)
-        if results is None and method == "__call__" and not kwargs and is_special(ufunc):
-            return self._run(f"xp:special.{name}", inputs)
-        if results is None:
-            raise UnsupportedOperation(
-                f"the ufunc {name} is not one that pointers have", hint="docs/semantics.md lists them"
-            )
-        out = _out(kwargs)
         if method == "at":
-            change(f"={name}.at", inputs)
+            change(f"={ufunc_name(ufunc, method)}.at", inputs)
             return None
-        operation = name if method == "__call__" else f"{name}.{method}"
-        return call(operation, inputs, kwargs, results if method == "__call__" else 1, out=out)
+        if method == "__call__" and not kwargs and _is_special(ufunc):
+            return self._run(f"xp:special.{ufunc.__name__}", inputs)
+        name = ufunc_name(ufunc, method)
+        out = targets_of(kwargs)
+        if method == "__call__":
+            return call(name, inputs, kwargs, table.UFUNCS.get(name, 1), out=out)
+        return call(f"{name}.{method}", inputs, kwargs, out=out)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if next(pointers_among((*args, *kwargs.values())), None) is None:
-            kwargs = {**kwargs, "like": self}  # NumPy takes ``like=`` away from np.zeros and its kind before it asks
-        return numpy_function(function, args, dict(kwargs), self._run)
+        return numpy_function(function, args, dict(kwargs), self)
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         return call(*args, **kwargs)
 
-
-def call(
-    operation: str,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any] = _NOTHING,
-    count: int = 1,
-    *,
-    out: Sequence[Any] = (),
-    as_tuple: bool = False,
-) -> Any:
-    """Run an operation where its pointers' data is: a pointer to the result there, or a tuple of pointers."""
-    if out:
-        change(operation, args, {**kwargs, "out": out[0] if len(out) == 1 else tuple(out)}, targets=out)
-        return out[0] if len(out) == 1 else tuple(out)
-    operands = [*pointers_among(args), *(pointers_among(kwargs.values()) if kwargs else ())]
-    session = operands[0]._session
-    with session.command() as core:
-        nodes = core.call(operation, args, kwargs, _nodes(session, operands), count, _node_of)
-        made = [_make(session, node) for node in nodes]
-    session.settle_if_sync(made)
-    return made[0] if count == 1 and not as_tuple else tuple(made)
+    def _alter(self, operation: str, /, *args: Any, **kwargs: Any) -> None:
+        change(operation, args, kwargs)
 
 
-def change(
-    operation: str, args: Sequence[Any], kwargs: Mapping[str, Any] = _NOTHING, *, targets: Sequence[Any] = ()
-) -> None:
-    """Run an in-place operation on the first pointer."""
-    operands = [*targets, *pointers_among(args)]
-    session = operands[0]._session
-    with session.command() as core:
-        core.call(operation, args, kwargs, _nodes(session, operands), None, _node_of)
-    session.settle_if_sync()
+def ufunc_name(ufunc: Any, method: str) -> str:
+    """The wire name of a ufunc; raises UnsupportedOperation for one that pointers do not have."""
+    name: str = ufunc.__name__
+    if name in table.UFUNCS and _is_numpys(ufunc, name):
+        return name
+    if name in table.UFUNC_FUNCTIONS and method == "__call__":
+        return f"np:{table.UFUNC_FUNCTIONS[name]}"
+    reason = refusals.UFUNCS.get(name)
+    if reason is not None:
+        raise UnsupportedOperation(f"the ufunc {name} {reason.why}", hint=reason.hint)
+    raise UnsupportedOperation(f"the ufunc {name} is not one that pointers have", hint="docs/semantics.md lists them")
 
 
-def _nodes(session: Session, operands: Sequence[NumpyFace]) -> list[Node]:
-    if any(p._session is not session for p in operands):
-        raise UsageError("the operands belong to different runs", hint="get() one of them and send it to the other run")
-    return [p.use() for p in operands]
+def _is_numpys(ufunc: Any, name: str) -> bool:
+    """Whether it is NumPy's own, or SciPy's of the same name, which does the same; others may do anything."""
+    homes = (sys.modules.get("numpy"), sys.modules.get("scipy.special"))
+    return any(getattr(home, name, None) is ufunc for home in homes)
 
 
-def _node_of(value: Any) -> Node | None:
-    return value._node if isinstance(value, NumpyFace) else None  # type: ignore[attr-defined]
-
-
-def _out(kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    """The targets of ``out=``, taken out of the arguments; they must be pointers."""
-    out = kwargs.pop("out", None)
-    if out is None:
-        return ()
-    targets = out if isinstance(out, tuple) else (out,)
-    if not all(isinstance(t, NumpyFace) for t in targets):
-        raise UnsupportedOperation(
-            "out= must be a pointer here: the result is on a worker", hint="leave it out, and get() the result"
-        )
-    return targets
+def _is_special(ufunc: Any) -> bool:
+    """Whether a ufunc is one of scipy.special that workers have; SciPy is not imported for that."""
+    theirs = sys.modules.get("scipy.special._ufuncs")
+    return ufunc.__name__ in SPECIAL and getattr(theirs, ufunc.__name__, None) is ufunc
 
 
 # ---------------------------------------------------------------- operators and methods, from the tables
@@ -156,7 +106,7 @@ def _operator(name: str) -> Callable[[Any, Any], Any]:
                 session = self._session
                 made = session.operate(name, args, node, there)
                 if made is not None:
-                    return _make(session, made)
+                    return calling.maker(session, made)
         return call(name, (self, other))
 
     return run
@@ -186,7 +136,7 @@ def _unary(name: str) -> Callable[[Any], Any]:
 
 def _method(name: str) -> Callable[..., Any]:
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return call(f".{name}", (self, *args), kwargs, out=_out(kwargs))
+        return call(f".{name}", (self, *args), kwargs, out=targets_of(kwargs))
 
     return run
 
@@ -198,6 +148,13 @@ def _nonzero(self: Any) -> Any:
 def _in_place_method(name: str) -> Callable[..., Any]:
     def run(self: Any, *args: Any, **kwargs: Any) -> None:
         change(f"=.{name}", (self, *args), kwargs)
+
+    return run
+
+
+def _setter(name: str) -> Callable[[Any, Any], None]:
+    def run(self: Any, value: Any) -> None:
+        change(f"=.{name}=", (self, value))
 
     return run
 
@@ -229,61 +186,8 @@ def _fill_the_face() -> None:
         _put(name, _in_place_method(name), f"ndarray.{name} in place, where the data is.")
     for name in table.ATTRIBUTES:
         about = f"ndarray.{name} where the data is: a pointer to a view there."
-        setattr(NumpyFace, name, property(_unary(f".{name}"), doc=about))
+        setter = _setter(name) if name in table.ATTRIBUTES_SET else None
+        setattr(NumpyFace, name, property(_unary(f".{name}"), setter, doc=about))
 
 
 _fill_the_face()
-
-
-def made_by(make: Callable[[Session, Node], Any]) -> None:
-    """Tell this module how pointers are made: it stands below theirs."""
-    global _make
-    _make = make
-
-
-_make: Callable[[Session, Node], Any]
-
-# ---------------------------------------------------------------- NumPy's functions
-
-_names: dict[Any, str] = {}
-
-
-def _function_names() -> dict[Any, str]:
-    """NumPy's functions to their path below ``numpy``."""
-    if not _names:
-        import numpy as np
-
-        for path in (*table.FUNCTIONS, "shape", "ndim", "size"):
-            found: Any = np
-            for part in path.split("."):
-                found = getattr(found, part, None)
-            if found is not None:
-                _names.setdefault(found, path)
-    return _names
-
-
-def numpy_function(function: Any, args: Any, kwargs: dict[str, Any], run: Callable[..., Any] = call) -> Any:
-    """Run ``function(*args, **kwargs)`` of NumPy where its pointers' data is; raises UnsupportedOperation.
-
-    ``run`` is what carries it out: ``call``, or its like for several workers.
-    """
-    path = _function_names().get(function)
-    if path is None:
-        name = f"{getattr(function, '__module__', 'numpy')}.{getattr(function, '__name__', function)}"
-        raise UnsupportedOperation(f"{name} is not among the functions that pointers have", hint="get() first")
-    if path in ("shape", "ndim", "size"):
-        return getattr(args[0], path)
-    out = _out(kwargs)
-    count = _count(path, args, kwargs)
-    as_tuple = path in table.TUPLES or (path == "where" and len(args) == 1)
-    result = run(f"np:{path}", args, kwargs, count, out=out, as_tuple=as_tuple)
-    return bool(result) if path in table.VALUES else result
-
-
-def _count(path: str, args: Any, kwargs: dict[str, Any]) -> int:
-    if path == "nonzero" or (path == "where" and len(args) == 1) or (path == "gradient" and kwargs.get("axis") is None):
-        return int(args[0].ndim)
-    if path == "unstack":
-        return int(args[0].shape[kwargs.get("axis", 0)])
-    arity = table.ARITY.get(path, 1)
-    return arity if isinstance(arity, int) else arity(args, kwargs)

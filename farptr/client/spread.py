@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from farptr.client.calling import pointers_among
 from farptr.client.matching import beside_one, matched
-from farptr.client.numpy_face import pointers_among
 from farptr.client.operands import common_path
 from farptr.client.pointer import Pointer
 from farptr.protocol.errors import UsageError
@@ -73,7 +73,8 @@ class Spread:
     def _joined(self, results: Sequence[Any]) -> Any:
         first = results[0]
         if isinstance(first, tuple):
-            return tuple([self._joined(parts) for parts in zip(*results, strict=True)])
+            parts = [self._joined(parts) for parts in zip(*results, strict=True)]
+            return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
         if not isinstance(first, Pointer):
             return first  # what changes in place gives nothing
         for several, column in zip(self._several, self._columns, strict=True):

@@ -139,6 +139,10 @@ class ImplicitFetch(UsageError, TypeError, RuntimeError):
     code = 1109
 
 
+ImplicitFetchError = ImplicitFetch
+"""The same class by a longer name."""
+
+
 class NotSerializable(UsageError, TypeError):
     """Pointers own what they point at; they are cloned, not pickled or deep-copied."""
 

@@ -39,17 +39,36 @@ def _attribute(name: str) -> Callable[..., Any]:
     return lambda array: getattr(array, name)
 
 
-def _in_place_method(name: str) -> Callable[..., Any]:
+def _wholly(change: Callable[..., Any]) -> Callable[..., Any]:
+    """The same change of an array, which is as it was when that fails."""
+
     def run(array: Array, *args: Any, **kwargs: Any) -> None:
         # ndarray.put writes up to the index that is wrong; a copy makes the failure whole.
         before = array.copy()
         try:
-            getattr(array, name)(*args, **kwargs)
+            change(array, *args, **kwargs)
         except Exception:
             array[...] = before
             raise
 
     return run
+
+
+def _setter(name: str) -> Callable[..., Any]:
+    return lambda array, value: setattr(array, name, value)
+
+
+def _set_flat(array: Array, index: Any, value: Any) -> None:
+    array.flat[index] = value
+
+
+def _histogramdd(*args: Any, **kwargs: Any) -> Any:
+    counts, edges = np.histogramdd(*args, **kwargs)
+    return counts, *edges
+
+
+def _frombuffer(*args: Any, **kwargs: Any) -> Array:
+    return np.frombuffer(*args, **kwargs).copy()
 
 
 def _in_place_ufunc(ufunc: Any) -> Callable[..., Any]:
@@ -70,14 +89,22 @@ def _build() -> dict[str, Callable[..., Any]]:
     for name in table.METHODS:
         known[f".{name}"] = _method(name)
     for name in table.INPLACE_METHODS:
-        known[f"=.{name}"] = _in_place_method(name)
+        known[f"=.{name}"] = _wholly(_method(name))
     for name in table.ATTRIBUTES:
         known[f".{name}"] = _attribute(name)
+    for name in table.ATTRIBUTES_SET:
+        known[f"=.{name}="] = _wholly(_setter(name))
+    known[".flat[]"] = lambda array, index: array.flat[index]
+    known["=.flat[]"] = _wholly(_set_flat)
+    for name in table.IN_PLACE_FUNCTIONS:
+        known[f"=np:{name}"] = _wholly(_function(name))
+    known["np:histogramdd"] = _histogramdd
+    known["np:frombuffer"] = _frombuffer
     return known
 
 
 _KNOWN = _build()
-_FUNCTIONS = {f"np:{name}": name for name in table.FUNCTIONS}
+_FUNCTIONS = {f"np:{name}": name for name in (*table.FUNCTIONS, *table.UFUNC_FUNCTIONS.values())}
 
 
 def find(operation: str) -> Callable[..., Any]:
@@ -157,6 +184,8 @@ def ask(array: Array, question: str) -> Any:
         return len(array)
     if question == "dtype":
         return array.dtype.str
+    if question == "flags":
+        return tuple([bool(getattr(array.flags, name)) for name in table.FLAGS])
     if question in table.QUESTIONS:
         return getattr(array, question)
     raise UnsupportedOperation(f"there is no question {question!r}")

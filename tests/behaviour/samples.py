@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tests.behaviour import samples_more
+
 DATA = {
     "f": np.array([[0.5, -1.25, 3.0, 2.0], [4.0, 0.0, -2.5, 1.0], [1.5, 2.5, -0.5, 6.0]]),
     "g": np.array([[2.0, 1.0, -3.0, 0.5], [1.0, 4.0, 2.0, -1.0], [0.25, 3.0, 5.0, 1.0]]),
@@ -59,6 +61,7 @@ METHODS = {
     "diagonal": [lambda a: a.f.diagonal(1)],
     "dot": [lambda a: a.m.dot(a.m), lambda a: a.v.dot(a.u)],
     "flatten": [lambda a: a.i.flatten(), lambda a: a.i.flatten("F")],
+    "getfield": [lambda a: a.f.getfield(np.int32, 4)],
     "max": [lambda a: a.f.max(), lambda a: a.f.max(axis=0)],
     "mean": [lambda a: a.f.mean(), lambda a: a.i.mean(axis=(0, 1))],
     "min": [lambda a: a.f.min(axis=1)],
@@ -87,6 +90,7 @@ INPLACE_METHODS = {
     "sort": ("i", [lambda x: x.sort(), lambda x: x.sort(axis=0)]),
     "partition": ("k", [lambda x: x.partition(2)]),
     "put": ("i", [lambda x: x.put([0, 5], [100, 200]), lambda x: x.put([0, 99], [7, 8])]),
+    "setfield": ("i", [lambda x: x.setfield(5, np.int32), lambda x: x.setfield(5, np.int32, 99)]),
 }
 ATTRIBUTES = {
     "T": lambda a: a.f.T,
@@ -316,4 +320,4 @@ FUNCTIONS = {
     "ones": [lambda a: np.ones(3, like=a.f)],
     "tri": [lambda a: np.tri(3, like=a.f)],
     "zeros": [lambda a: np.zeros((2, 2), int, like=a.f)],
-}
+} | samples_more.FUNCTIONS

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import farptr as fp
+from farptr.client.numpy_functions import numpys
 from farptr.protocol import operations as table
 from farptr.worker import execute
-from tests.behaviour import samples
+from tests.behaviour import samples, samples_more
 from tests.behaviour.far import assert_alike, far, fetched, local, outcome, sent
 from tests.behaviour.samples import DATA
 
@@ -55,14 +56,13 @@ def test_every_row_has_a_sample():
     assert set(table.INPLACE_METHODS) == set(samples.INPLACE_METHODS)
     assert set(table.ATTRIBUTES) == set(samples.ATTRIBUTES)
     assert set(table.FUNCTIONS) == set(samples.FUNCTIONS)
+    assert set(table.IN_PLACE_FUNCTIONS) == set(samples_more.IN_PLACE)
+    assert set(table.ABOUT) == set(samples_more.ABOUT)
 
 
 def lacks(path):
-    """Whether the installed NumPy lacks a function; no release lacks one that NumPy 2.3 has and is newer."""
-    found = np
-    for part in path.split("."):
-        found = getattr(found, part, None)
-    return found is None and np.lib.NumpyVersion(np.__version__) < "2.3.0"
+    """Whether the installed NumPy lacks a function; ``tests/unit/test_numpy_whole.py`` knows what it must have."""
+    return numpys(path) is None
 
 
 def skip_if_lacking(path):
@@ -197,6 +197,55 @@ def test_in_place_methods(ways, name):
         changed(ways, attribute, change)
 
 
+@pytest.mark.parametrize("name", table.IN_PLACE_FUNCTIONS)
+def test_in_place_functions(ways, name):
+    attribute, changes = samples_more.IN_PLACE[name]
+    for change in changes:
+        changed(ways, attribute, change)
+
+
+@pytest.mark.parametrize("name", table.ABOUT)
+def test_functions_of_shape_and_dtype(ways, name):
+    for call in samples_more.ABOUT[name]:
+        for way in ways:
+            assert call(far(DATA, way)) == call(local(DATA))
+
+
+def test_attributes_that_are_set(ways):
+    def change(name, value):
+        return lambda x: setattr(x, name, value)
+
+    changed(ways, "c", change("real", 5))
+    changed(ways, "c", change("imag", [1, 2, 3]))
+    changed(ways, "c", change("imag", [1, 2]))
+    changed(ways, "f", change("flat", [1, 2]))
+    changed(ways, "f", change("real", 0.5))
+
+
+def test_flat(ways):
+    compare(ways, lambda a: a.f.flat[5])
+    compare(ways, lambda a: a.f.flat[[0, -1]])
+    compare(ways, lambda a: a.f.T.flat[2:7])
+    compare(ways, lambda a: a.f.flat[99])
+    compare(ways, lambda a: a.f.flat.copy())
+    compare(ways, lambda a: tuple(a.r.flat))
+    changed(ways, "f", lambda x: x.flat.__setitem__(slice(2, 5), [7, 8, 9]))
+    changed(ways, "f", lambda x: x.flat.__setitem__([0, 99], 7))
+    for way in ways:
+        f = sent(DATA["f"], way)
+        assert (len(f.flat), f.flat.base) == (12, f)
+
+
+def test_flags(ways):
+    for way in ways:
+        f = sent(DATA["f"], way)
+        assert (f.flags.c_contiguous, f.T.flags.f_contiguous, f.flags.writeable) == (True, True, True)
+        assert (f.T.flags["C_CONTIGUOUS"], f.T.flags["F"], f[:, ::2].flags.contiguous) == (False, True, False)
+        assert np.broadcast_to(f, (2, 3, 4)).flags.writeable is False
+        with pytest.raises(KeyError):
+            f.flags["nothing"]
+
+
 def test_out_and_at(ways):
     changed(ways, "f", lambda x: np.add(x, 1, out=x))
     changed(ways, "f", lambda x: np.cumsum(x, axis=0, out=x))
@@ -240,7 +289,7 @@ def test_indexing_with_pointers(ways):
 
 def test_what_is_not_in_the_tables_is_refused_here(ways):
     p = sent(DATA["v"], ways[0])
-    with pytest.raises(fp.UnsupportedOperation, match="apply_along_axis is not among"):
+    with pytest.raises(fp.UnsupportedOperation, match="takes a function, and functions do not travel"):
         np.apply_along_axis(np.sum, 0, p)
     with pytest.raises(fp.UnsupportedOperation, match="not one that pointers have"):
         np.frompyfunc(abs, 1, 1)(p)
