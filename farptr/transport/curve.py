@@ -52,10 +52,13 @@ class Login:
                 raise
             raise AuthenticationFailed(f"{address}: {error.message}", hint=error.hint) from None
         self._failures = 0
+        self._up = False
+        self.broken = False
+        """Whether the connection ended after its handshake."""
 
     def prepare(self, connection: zmq.Socket[Any]) -> zmq.Socket[Any]:
         """Set the keys, before it connects; the monitor that tells of its handshake, and later of its end."""
-        self._failures = 0
+        self._failures, self._up, self.broken = 0, False, False
         connection.setsockopt(zmq.CURVE_SERVERKEY, self.key.server.encode())
         connection.setsockopt(zmq.CURVE_PUBLICKEY, self.key.public.encode())
         connection.setsockopt(zmq.CURVE_SECRETKEY, self.key.secret.encode())
@@ -69,6 +72,8 @@ class Login:
             self._judge(recv_monitor_message(monitor)["event"])
 
     def _judge(self, event: int) -> None:
+        self._up = self._up or event == zmq.EVENT_HANDSHAKE_SUCCEEDED
+        self.broken = self.broken or (self._up and event == zmq.EVENT_DISCONNECTED)
         if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             raise AuthenticationFailed(
                 f"the broker at {self.address} does not let in the key of {self.key.name}",

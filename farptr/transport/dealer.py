@@ -120,8 +120,7 @@ class Dealer:
             (zmq.LINGER, 0), (zmq.SNDHWM, 0), (zmq.RCVHWM, 0), (zmq.RCVTIMEO, LOOK_MS), (zmq.SNDTIMEO, SEND_MS),
         ):  # fmt: skip
             self._socket.setsockopt(option, value)
-        # Nobody can guess it, and take it while this one is cut.
-        self._socket.setsockopt(zmq.ROUTING_ID, b"p" + os.urandom(ROUTE_BYTES))
+        self._socket.setsockopt(zmq.ROUTING_ID, b"p" + os.urandom(ROUTE_BYTES))  # nobody can guess it, and take it
         if self._login is not None:
             self._monitor = self._login.prepare(self._socket)
             self._sockets.append(self._monitor)
@@ -135,6 +134,7 @@ class Dealer:
             self._sockets.append(self._monitor)
         else:
             self._login.heed(self._monitor)  # all of the handshake: what comes after that is the end
+            self.cut = self._login.broken
         self._monitor.poll(0)  # its descriptor tells nobody who has not looked once
         self._poll.register(self._descriptor, select.POLLIN)
         self._poll.register(self._monitor.fileno(), select.POLLIN)
@@ -153,8 +153,8 @@ class Dealer:
             with contextlib.suppress(KeyError):
                 self._poll.unregister(descriptor)
         welcome = self._resume({"role": "client", "resume": number, "received": self.received})
-        self._watch_connection()
         self._signalled, self.cut = True, False
+        self._watch_connection()
         return int(welcome["newest"])
 
     def _resume(self, hello: dict[str, Any]) -> dict[str, Any]:
@@ -353,7 +353,7 @@ class Dealer:
         poll, monitor = select.poll(), self._monitor.fileno()
         for fd in filter(None, (*more, self.broker_fd, monitor)):
             poll.register(fd, select.POLLIN)
-        while {fd for fd, _ in poll.poll()} == {monitor}:
+        while not self.cut and {fd for fd, _ in poll.poll()} == {monitor}:
             if self._monitor.closed:
                 return False
             if self._monitor.poll(0):
