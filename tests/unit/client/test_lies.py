@@ -216,7 +216,7 @@ def test_a_broker_that_lies_ends_the_session(bench, lie):
     if lie.startswith("undone"):
         bench.broker(Kind.ROSTER, {"worker": JULIE, "undone": 1})
     bench.broker(kind, value)
-    with pytest.raises(fp.ProtocolError, match="the broker sent|where dict belongs"):
+    with pytest.raises(fp.ProtocolError, match=r"the broker sent|where dict belongs"):
         finish(bench, key)
     assert bench.session.closed
     assert not bench.connection.open
