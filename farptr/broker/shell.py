@@ -117,7 +117,10 @@ class Broker:
         )
         self._context = zmq.Context()
         self._router: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
-        for option, value in ((zmq.LINGER, 0), (zmq.SNDHWM, 0), (zmq.RCVHWM, UNREAD), (zmq.ROUTER_MANDATORY, 1)):
+        for option, value in (
+            (zmq.LINGER, 0), (zmq.SNDHWM, 0), (zmq.RCVHWM, UNREAD), (zmq.ROUTER_MANDATORY, 1),
+            (zmq.MAXMSGSIZE, bodies.MAX_FRAME_BYTES),
+        ):  # fmt: skip
             self._router.setsockopt(option, value)
         self._numbers: dict[bytes, int] = {}
         self._routes: dict[int, bytes] = {}

@@ -14,10 +14,13 @@ import pickle
 from typing import Any, NoReturn
 
 from farptr.protocol.errors import ProtocolError
+from farptr.protocol.header import MAX_HEADER_BYTES
 from farptr.protocol.opcodes import check
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """A batch is flushed long before this; array data beyond a few KiB travels in buffers."""
+MAX_FRAME_BYTES = MAX_BODY_BYTES + MAX_HEADER_BYTES
+"""No frame is longer; who sends one is cut off before anything of it is kept."""
 MAX_DEPTH = 16
 """Nesting of arguments: deep enough for any index or list of lists that people write."""
 

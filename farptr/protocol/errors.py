@@ -477,7 +477,7 @@ _pairs: dict[str, type[FarptrError]] = {}
 def remote_class(kind: str) -> type[FarptrError]:
     """Class to raise for a remote exception named ``kind``: its own class here, a pair, or RemoteError."""
     if kind in ERRORS:
-        return ERRORS[kind]
+        return _told(kind)
     if kind in _OUT_OF_MEMORY:
         return WorkerOutOfMemory
     original = _ORIGINALS.get(kind)
@@ -488,9 +488,15 @@ def remote_class(kind: str) -> type[FarptrError]:
     return _pairs[kind]
 
 
+def _told(kind: str) -> type[FarptrError]:
+    """The class that another side names, if one message is all that it is made of."""
+    cls = ERRORS.get(kind, FarptrError)
+    return RemoteError if issubclass(cls, SeveralFailed) else cls
+
+
 def refusal(answer: dict[str, Any]) -> FarptrError:
     """The error that a broker's refusal stands for."""
-    cls = ERRORS.get(str(answer.get("kind")), FarptrError)
+    cls = _told(str(answer.get("kind")))
     return cls(str(answer.get("message")), hint=str(answer.get("hint", "")))
 
 

@@ -118,6 +118,7 @@ class Dealer:
         # The high-water marks: bounded by the marks of the session, not by dropping or blocking.
         for option, value in (
             (zmq.LINGER, 0), (zmq.SNDHWM, 0), (zmq.RCVHWM, 0), (zmq.RCVTIMEO, LOOK_MS), (zmq.SNDTIMEO, SEND_MS),
+            (zmq.MAXMSGSIZE, bodies.MAX_FRAME_BYTES),
         ):  # fmt: skip
             self._socket.setsockopt(option, value)
         self._socket.setsockopt(zmq.ROUTING_ID, b"p" + os.urandom(ROUTE_BYTES))  # nobody can guess it, and take it

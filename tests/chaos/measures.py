@@ -10,6 +10,7 @@ from tests.chaos.measure_identity import identity
 from tests.chaos.measure_lifetimes import lifetimes
 from tests.chaos.measure_sizes import sizes
 from tests.chaos.measure_slow import slow
+from tests.chaos.measure_sockets import sockets
 
 MEASURES = {
     "detection": detection,
@@ -19,5 +20,6 @@ MEASURES = {
     "slow": slow,
     "sizes": sizes,
     "exits": exits,
+    "sockets": sockets,
     "identity": identity,
 }
