@@ -19,6 +19,7 @@ from farptr.broker.exits import GRACE_S, LEASE_S, Exits, ending
 from farptr.broker.gate import Gate, user_of
 from farptr.broker.guests import CUT, REVOKED, Guests
 from farptr.broker.hello import hello_of, peer_of, with_broker
+from farptr.broker.passing import Hold, wire_bytes_of
 from farptr.broker.roster import Party
 from farptr.broker.telling import Delivery
 from farptr.broker.waker import ROUTE as WAKER
@@ -121,6 +122,8 @@ class Broker:
             self._router.setsockopt(option, value)
         self._numbers: dict[bytes, int] = {}
         self._routes: dict[int, bytes] = {}
+        self.hold: Hold | None = None
+        """What may keep deliveries back for a while, see ``passing``."""
         self._exits = Exits()
         self._control = Control(control)
         fds = [source.fileno() for source in (self._exits, control) if source is not None]
@@ -254,6 +257,10 @@ class Broker:
         return frames
 
     def _deliver(self, deliveries: list[Delivery]) -> None:
+        self.hand(deliveries if self.hold is None else self.hold(deliveries))
+
+    def hand(self, deliveries: list[Delivery]) -> None:
+        """Deliveries leave for their destinations, now and in this order."""
         for delivery in deliveries:
             kept = self.core.kept.get(delivery.destination)
             if kept is not None:
@@ -261,19 +268,26 @@ class Broker:
         self._send(deliveries)
 
     def _send(self, deliveries: list[Delivery]) -> None:
-        send = self._router.send
-        for destination, frame, buffers in deliveries:
+        send, watch = self._router.send, self.core.watch
+        for delivery in deliveries:
+            destination, frame, buffers, *_ = delivery
             route = self._routes.get(destination)
             if route is None:
+                if watch:
+                    watch.cut(delivery, "its destination is gone")
                 continue  # it was lost in the meantime, and everybody was told
             try:
                 send(route, _SNDMORE)
             except zmq.ZMQError:
+                if watch:
+                    watch.cut(delivery, "its destination's connection was cut")
                 # No such peer any more. Who knows how its process ended has a moment to say so; a client may resume.
                 grace_s = LEASE_S if destination in self.core.kept else GRACE_S
                 self._exits.suspect(destination, grace_s, CUT)
                 self._set_alarm()
                 continue
+            if watch:
+                watch.handed(delivery)
             if not buffers:
                 send(frame)
                 continue
@@ -302,6 +316,8 @@ class Broker:
         except FarptrError as error:
             self._refuse(route, error)
             return
+        if self.core.watch:
+            self.core.watch.joined(party.row(), wire_bytes_of(b"", tuple(frames)))
         self._seat(route, party, frames[0] if user else None)
         if party.host == socket.gethostname():
             self._exits.watch(party.number, party.pid)
