@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from farptr.client.tensor import tensor
     from farptr.client.together import gather
     from farptr.client.workers import Worker
+    from farptr.ledger.account import Ledger, open_journal
     from farptr.protocol.errors import (
         AuthenticationFailed,
         BadName,
         BrokerLost,
+        DataSeen,
         DeadlineExceeded,
         Exhausted,
         FarptrError,
@@ -40,8 +42,12 @@ if TYPE_CHECKING:
         ImplicitFetch,
         Interrupted,
         InvalidRemoteGet,
+        JournalDamaged,
+        JournalError,
+        JournalVersion,
         LoadFailed,
         MessageTooLarge,
+        NoJournal,
         NoRun,
         NotCollocated,
         NotSerializable,
@@ -70,11 +76,12 @@ if TYPE_CHECKING:
     )  # fmt: skip
 
 __all__ = [
-    "up", "connect", "tensor", "send", "combine_pointers", "gather",
-    "Future", "MultiPointer", "Pointer", "Run", "Traffic", "Worker",
-    "AuthenticationFailed", "BadName", "BrokerLost", "DeadlineExceeded", "Exhausted", "FarptrError", "FunctionsOff",
-    "HopLimit",
-    "ImplicitFetch", "Interrupted", "InvalidRemoteGet", "LoadFailed", "MessageTooLarge", "NoRun", "NotCollocated",
+    "up", "connect", "tensor", "send", "combine_pointers", "gather", "open_journal",
+    "Future", "Ledger", "MultiPointer", "Pointer", "Run", "Traffic", "Worker",
+    "AuthenticationFailed", "BadName", "BrokerLost", "DataSeen", "DeadlineExceeded", "Exhausted", "FarptrError",
+    "FunctionsOff", "HopLimit",
+    "ImplicitFetch", "Interrupted", "InvalidRemoteGet", "JournalDamaged", "JournalError", "JournalVersion",
+    "LoadFailed", "MessageTooLarge", "NoJournal", "NoRun", "NotCollocated",
     "NotSerializable", "ObjectGone", "Overloaded", "PointerSpent", "ProtocolError", "RemoteError", "RunError",
     "RunExists", "SessionClosed", "SessionExpired", "SeveralFailed", "StalePointer", "StartFailed", "UnknownData",
     "UnknownWorker", "UnsupportedOperation", "UnsupportedValue", "UnusableKey", "UsageError", "VersionMismatch",
@@ -83,6 +90,7 @@ __all__ = [
 
 _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
     "Future": "farptr.client.futures",
+    "Ledger": "farptr.ledger.account",
     "MultiPointer": "farptr.client.multi",
     "Pointer": "farptr.client.pointer",
     "Run": "farptr.client.run",
@@ -91,6 +99,7 @@ _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
     "combine_pointers": "farptr.client.combine",
     "connect": "farptr.client.run",
     "gather": "farptr.client.together",
+    "open_journal": "farptr.ledger.account",
     "send": "farptr.client.run",
     "tensor": "farptr.client.tensor",
     "up": "farptr.client.run",

@@ -38,6 +38,9 @@ class Watch(Protocol):
     def dropped(self, source: int, header: Header, wire_bytes: int, why: str) -> None:
         """An envelope that came goes nowhere."""
 
+    def state(self) -> dict[str, Any]:
+        """How it does, in plain values, with all it was told so far in place."""
+
     def cut(self, delivery: Delivery, why: str) -> None:
         """A delivery cannot be made: its destination is gone."""
 

@@ -19,6 +19,7 @@ from farptr.broker.exits import GRACE_S, LEASE_S, Exits, ending
 from farptr.broker.gate import Gate, user_of
 from farptr.broker.guests import CUT, REVOKED, Guests
 from farptr.broker.hello import hello_of, peer_of, with_broker
+from farptr.broker.noted import Noted
 from farptr.broker.passing import Hold, wire_bytes_of
 from farptr.broker.roster import Party
 from farptr.broker.telling import Delivery
@@ -60,6 +61,7 @@ def serve(
     ready: Callable[[str], None] = lambda _: None,
     bind: str | None = None,
     keys: str | None = None,
+    journal: tuple[str, dict[str, Any]] | None = None,
 ) -> None:
     """Run a broker until it is told to stop or its supervisor is gone.
 
@@ -72,9 +74,10 @@ def serve(
         ready: called once the address is bound, for a broker that has no supervisor to tell, with what ``bind`` became.
         bind: where to listen for other machines too, ``tcp://…``.
         keys: directory of the ring (``farptr.keys.ring``) of who may come from there.
+        journal: the folder for a journal, and what its manifest is to say of the run besides.
     """
     recycle()
-    broker = Broker(address, run=run, seed=seed, control=control, bind=bind, keys=keys)
+    broker = Broker(address, run=run, seed=seed, control=control, bind=bind, keys=keys, journal=journal)
     signal.signal(signal.SIGTERM, _stop)
     if control is None:  # under a supervisor a Ctrl-C is none of its business
         signal.signal(signal.SIGINT, _stop)
@@ -111,11 +114,13 @@ class Broker:
         control: socket.socket | None,
         bind: str | None = None,
         keys: str | None = None,
+        journal: tuple[str, dict[str, Any]] | None = None,
     ) -> None:
         entropy = int.from_bytes(os.urandom(8), "little")
         self.core = BrokerCore(
             run=run, epoch=int.from_bytes(os.urandom(7), "little"), seed=entropy if seed is None else seed
         )
+        self._noted = Noted(self.core, journal)
         self._context = zmq.Context()
         self._router: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
         for option, value in ((zmq.LINGER, 0), (zmq.SNDHWM, 0), (zmq.RCVHWM, UNREAD), (zmq.ROUTER_MANDATORY, 1)):
@@ -156,6 +161,7 @@ class Broker:
         self._router.close(linger=LAST_WORDS_LINGER_MS if self._guests.by_route else 0)
         self._context.term()
         self._exits.close()
+        self._noted.close()
 
     # ------------------------------------------------------------ the loop
 
@@ -197,6 +203,7 @@ class Broker:
         busy = [number for number, turns in self.core.settling.turns.items() if turns]
         for number, stopped in self._exits.stops(busy):
             self._deliver(self.core.stall(number, "its process is stopped" if stopped else ""))
+        self._deliver(self._noted.news())
 
     def _look_at_guests(self) -> None:
         for number in self._guests.cut_off():
@@ -220,6 +227,8 @@ class Broker:
         buffers: list[Any] = []
         while more(_RCVMORE):
             buffers.append(recv(copy=False))
+        if self.core.watch:
+            self._noted.in_bytes += wire_bytes_of(frame, tuple(buffers))
         try:
             deliveries = self.core.take(number, frame, tuple(buffers))
         except ProtocolError as error:
@@ -287,6 +296,7 @@ class Broker:
                 self._set_alarm()
                 continue
             if watch:
+                self._noted.out_bytes += wire_bytes_of(frame, buffers)
                 watch.handed(delivery)
             if not buffers:
                 send(frame)
@@ -316,8 +326,7 @@ class Broker:
         except FarptrError as error:
             self._refuse(route, error)
             return
-        if self.core.watch:
-            self.core.watch.joined(party.row(), wire_bytes_of(b"", tuple(frames)))
+        self._noted.joined(party, wire_bytes_of(b"", tuple(frames)))
         self._seat(route, party, frames[0] if user else None)
         if party.host == socket.gethostname():
             self._exits.watch(party.number, party.pid)

@@ -32,6 +32,9 @@ class Noted:
     def dropped(self, source: int, header: Header, wire_bytes: int, why: str) -> None:
         self.events.append(("dropped", source, header.sequence, why))
 
+    def state(self) -> dict[str, Any]:
+        return {}
+
     def cut(self, delivery: Delivery, why: str) -> None:
         self.events.append(("cut", delivery.source))
 
