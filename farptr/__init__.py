@@ -20,11 +20,12 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from farptr import xp as xp
+    from farptr.client.account import Traffic
     from farptr.client.combine import combine_pointers
     from farptr.client.futures import Future
     from farptr.client.multi import MultiPointer
     from farptr.client.pointer import Pointer
-    from farptr.client.run import Run, Traffic, connect, send, up
+    from farptr.client.run import Run, connect, send, up
     from farptr.client.tensor import tensor
     from farptr.client.together import gather
     from farptr.client.workers import Worker
@@ -94,7 +95,7 @@ _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
     "MultiPointer": "farptr.client.multi",
     "Pointer": "farptr.client.pointer",
     "Run": "farptr.client.run",
-    "Traffic": "farptr.client.run",
+    "Traffic": "farptr.client.account",
     "Worker": "farptr.client.workers",
     "combine_pointers": "farptr.client.combine",
     "connect": "farptr.client.run",

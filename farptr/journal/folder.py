@@ -1,4 +1,4 @@
-"""Where journals lie: ``DIR/<time>/`` with a manifest and files of records, and ``DIR/latest``, a link to the newest."""
+"""Where journals lie: ``DIR/<time>/`` with a manifest and files of records; ``DIR/latest`` leads to the newest."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import platform
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def make(folder: str | os.PathLike[str], *, now: datetime | None = None) -> Path
     return path
 
 
-def _candidates(path: Path) -> Any:
+def _candidates(path: Path) -> Iterator[Path]:
     yield path
     for n in range(2, 10_000):
         yield path.with_name(f"{path.name}-{n}")

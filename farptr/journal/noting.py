@@ -19,7 +19,7 @@ from typing import Any
 from farptr.journal import folder
 from farptr.journal.balance import Balance
 from farptr.journal.lineage import notes_of
-from farptr.journal.records import Came, Fact, Handed, encode_came, encode_fact, encode_handed
+from farptr.journal.records import Came, Fact, Handed, encode_came, encode_fact, encode_handed, encode_notes
 from farptr.journal.writing import Writer
 from farptr.protocol.header import FIXED_BYTES, Header, Kind
 
@@ -54,7 +54,7 @@ class Journal:
         self._parked = False
         self._closed = False
         folder.write_manifest(path, manifest)
-        stable = {k: manifest[k] for k in ("format", "protocol", "seed") if k in manifest}
+        stable: dict[str, Any] = {k: manifest[k] for k in ("format", "protocol", "seed") if k in manifest}
         self._writer.write([encode_fact(0, "start", stable)])
         self._thread = threading.Thread(target=self._run, daemon=True, name="farptr-journal")
         self._thread.start()
@@ -181,7 +181,7 @@ class Journal:
             end = came.head_bytes
             yield encode_came(time_ns, source, frame[:end], wire_bytes)
             if header.kind in _OPENED and (notes := notes_of(header.kind, frame[end:])):
-                yield encode_fact(time_ns, "lineage", {"from": source, "sequence": header.sequence, "notes": notes})
+                yield encode_notes(time_ns, source, header.sequence, notes)
         else:
             fact = Fact(*item)
             self._balance.add(fact)

@@ -65,10 +65,8 @@ class Reader:
         if ended and head is not None and head != self._chain.hex():
             raise self._damaged(files[-1], "does not end with the chain that its manifest has")
         if not ended:
-            self.cut = (
-                self.cut
-                or f"it has no last word: the broker was killed, or still writes, or its disk is full; {self._records} records"
-            )
+            why = "the broker was killed, or still writes, or its disk is full"
+            self.cut = self.cut or f"it has no last word: {why}; {self._records} records"
             if head is not None:
                 raise self._damaged(files[-1] if files else self.path, "is shorter than its manifest says")
 

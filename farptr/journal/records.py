@@ -15,6 +15,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from farptr.protocol import body as bodies
 from farptr.protocol.errors import ProtocolError
 from farptr.protocol.header import Header, decode
 
@@ -95,6 +96,11 @@ def encode_fact(time_ns: int, what: str, fields: dict[str, Any]) -> bytes:
     return b"\x03" + json.dumps([time_ns, what, fields], separators=(",", ":")).encode()
 
 
+def encode_notes(time_ns: int, source: int, sequence: int, notes: Any) -> bytes:
+    """The payload of a Fact ``lineage``: plain builtins, as bodies are."""
+    return b"\x04" + bodies.dumps((time_ns, source, sequence, notes))
+
+
 def _came(payload: bytes) -> Came:
     _, time_ns, source, wire_bytes = _CAME.unpack_from(payload)
     return Came(time_ns, source, decode(payload[_CAME.size :]), wire_bytes)
@@ -104,12 +110,17 @@ def _handed(payload: bytes) -> Handed:
     return Handed(*_HANDED.unpack(payload)[1:])
 
 
+def _notes(payload: bytes) -> Fact:
+    time_ns, source, sequence, notes = bodies.loads(payload[1:])
+    return Fact(int(time_ns), "lineage", {"from": source, "sequence": sequence, "notes": notes})
+
+
 def _fact(payload: bytes) -> Fact:
     time_ns, what, fields = json.loads(payload[1:])
     return Fact(int(time_ns), str(what), dict(fields))
 
 
-_DECODERS: dict[int, Callable[[bytes], Record]] = {1: _came, 2: _handed, 3: _fact}
+_DECODERS: dict[int, Callable[[bytes], Record]] = {1: _came, 2: _handed, 3: _fact, 4: _notes}
 
 
 def decode_record(payload: bytes) -> Record:

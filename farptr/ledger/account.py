@@ -71,14 +71,15 @@ class Ledger:
 
     def lines(self) -> list[Line]:
         """One line for each pair of parties, by name, sorted; with the broker as receiver what it read itself."""
-        fold, found = self._fold, {}
+        fold = self._fold
+        found: dict[tuple[str, str], tuple[int, ...]] = {}
         for source, destination in {*fold.envelopes}:
-            kinds = fold.by_kind.get((source, destination), {})
+            kinds = fold.by_kind[source, destination]
             key = (fold.called(destination), fold.called(source))
             numbers = (
                 fold.envelopes[source, destination], fold.value_bytes[source, destination],
-                fold.wire_bytes[source, destination], kinds.get("raw", 0), kinds.get("derived", 0),
-                kinds.get("aggregate", 0),
+                fold.wire_bytes[source, destination], kinds["raw"], kinds["derived"],
+                kinds["aggregate"],
             )  # fmt: skip
             old = found.get(key, (0,) * len(numbers))
             found[key] = tuple(a + b for a, b in zip(old, numbers, strict=True))

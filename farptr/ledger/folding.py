@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from farptr.journal.balance import Balance
+from farptr.journal.lineage import expanded
 from farptr.journal.records import Came, Fact, Handed, Record
 from farptr.ledger.lineage import ANYTHING, Lineage, Origin
 from farptr.ledger.receipts import Receipt
@@ -126,7 +127,7 @@ class Fold:
     def _commands(self, came: Came, record: Handed, notes: list[Any]) -> None:
         root, worker, left = came.header.root, record.destination, came.header.value_bytes
         for note in notes:
-            number, code, made, used, text, size, tag, tags = note
+            number, code, made, used, text, size, tag, tags = expanded(note)
             self._seeing.command(record, root, worker, (number, code, made, used, text, size, tag, tags))
             left -= size
         if left > 0:  # plain numbers, which count as data where they are operands

@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from farptr.journal.lineage import ANYTHING, notes_of
+from farptr.journal.lineage import ANYTHING, expanded, notes_of
 from farptr.protocol import body as bodies
 from farptr.protocol import commands as c
 from farptr.protocol import values
@@ -33,7 +33,7 @@ WIRE = values.encode_array(np.array([77.125, 2.0]), [])
     ],
 )
 def test_commands(command, made, used, size):
-    ((_, code, *rest),) = notes_of(Kind.COMMAND, bodies.dumps((command,)))
+    ((_, code, *rest),) = map(expanded, notes_of(Kind.COMMAND, bodies.dumps((command,))))
     assert code == command[1]
     assert (rest[0], rest[1], rest[3]) == (made, used, size)
 
@@ -58,5 +58,5 @@ def test_garbage_is_noted_as_anything():
         data = bytearray(whole)
         data[rng.randrange(len(data))] = rng.randrange(256)
         for kind in (Kind.COMMAND, Kind.REPLY):
-            json.dumps(notes_of(kind, bytes(data)))  # neither raises
+            bodies.dumps(notes_of(kind, bytes(data)))  # neither raises
     assert notes_of(Kind.COMMAND, b"garbage")[0][4] == ANYTHING
