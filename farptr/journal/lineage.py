@@ -26,7 +26,7 @@ _NAME = 1 << 40
 """Names are never smaller: a party number stands above the id."""
 
 
-def notes_of(kind: int, body: bytes) -> list[Note]:
+def notes_of(kind: int, body: bytes) -> list[Any]:
     """The notes on a COMMAND's or a REPLY's body, one for each command or answer that says something."""
     try:
         items = bodies.loads_as(tuple, body, batch=True)
@@ -38,7 +38,7 @@ def notes_of(kind: int, body: bytes) -> list[Note]:
 
 
 def _simple(item: Any) -> Any:
-    """The usual operation in short, see ``expanded``; None for any other command. Most of a journal's time goes here."""
+    """The usual operation in short, see ``expanded``; None for any other command. A journal's time goes here."""
     if type(item) is tuple and len(item) == 6 and item[1] == c.CALL and item[5] is None and type(item[2]) is int:
         number, _, made, operation, args, _ = item
         used = []
