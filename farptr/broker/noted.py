@@ -20,7 +20,7 @@ SWITCH_S = 0.0002
 class Noted:
     """A journal, or none; and the sockets' own count of bytes, for its last word."""
 
-    def __init__(self, core: BrokerCore, wanted: tuple[str, dict[str, Any]] | None) -> None:
+    def __init__(self, core: BrokerCore, wanted: tuple[str, dict[str, Any]] | None, *, near: bool) -> None:
         self._core = core
         self.in_bytes = self.out_bytes = 0
         self._told = ""
@@ -29,7 +29,7 @@ class Noted:
             from farptr.journal.noting import open_journal
 
             directory, settings = wanted
-            self.journal = core.watch = open_journal(directory, core.run, core.seed, settings)
+            self.journal = core.watch = open_journal(directory, core.run, core.seed, settings, near=near)
             sys.setswitchinterval(SWITCH_S)
 
     def joined(self, party: Party, wire_bytes: int) -> None:

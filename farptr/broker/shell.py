@@ -120,7 +120,7 @@ class Broker:
         self.core = BrokerCore(
             run=run, epoch=int.from_bytes(os.urandom(7), "little"), seed=entropy if seed is None else seed
         )
-        self._noted = Noted(self.core, journal)
+        self._noted = Noted(self.core, journal, near=bind is None)
         self._context = zmq.Context()
         self._router: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
         for option, value in ((zmq.LINGER, 0), (zmq.SNDHWM, 0), (zmq.RCVHWM, UNREAD), (zmq.ROUTER_MANDATORY, 1)):
@@ -227,10 +227,13 @@ class Broker:
         buffers: list[Any] = []
         while more(_RCVMORE):
             buffers.append(recv(copy=False))
+        self._take(number, frame, tuple(buffers))
+
+    def _take(self, number: int, frame: bytes, buffers: tuple[Any, ...]) -> None:
         if self.core.watch:
-            self._noted.in_bytes += wire_bytes_of(frame, tuple(buffers))
+            self._noted.in_bytes += wire_bytes_of(frame, buffers)
         try:
-            deliveries = self.core.take(number, frame, tuple(buffers))
+            deliveries = self.core.take(number, frame, buffers)
         except ProtocolError as error:
             self._cut_off(number, error)
             return
@@ -247,14 +250,7 @@ class Broker:
         if user_of(frame) != guest.user:
             self._refuse(route, AuthenticationFailed("this connection belongs to another key"))
             return
-        try:
-            self._deliver(self.core.take(guest.number, frame.bytes, tuple(buffers)))
-        except ProtocolError as error:
-            self._cut_off(guest.number, error)
-            return
-        self.core.catch_up()
-        if guest.number not in self.core.roster.live:
-            self._forget(guest.number)
+        self._take(guest.number, frame.bytes, tuple(buffers))
         if self._exits.suspects:
             self._lose_suspects()
 

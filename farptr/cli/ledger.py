@@ -82,7 +82,7 @@ def _print_tables(account: Ledger, *, by_party: bool) -> None:
         return
     out.print(views.matrix(account.matrix()))
     out.print(views.lines(account.lines()))
-    out.print(views.balance(account))
+    out.print(views.balance(account), soft_wrap=True)
 
 
 @click.command(cls=Manual)

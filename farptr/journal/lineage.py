@@ -26,10 +26,13 @@ _NAME = 1 << 40
 """Names are never smaller: a party number stands above the id."""
 
 
-def notes_of(kind: int, body: bytes) -> list[Any]:
-    """The notes on a COMMAND's or a REPLY's body, one for each command or answer that says something."""
+def notes_of(kind: int, body: bytes, *, near: bool = False) -> list[Any]:
+    """The notes on a COMMAND's or a REPLY's body, one for each command or answer that says something.
+
+    ``near``: as for ``body.loads``.
+    """
     try:
-        items = bodies.loads_as(tuple, body, batch=True)
+        items = bodies.loads_as(tuple, body, near=near)
     except FarptrError:
         return [[0, 0, [], [], ANYTHING, 0, "", []]] if kind == Kind.COMMAND else [[0, 0, 0, ANYTHING, [], []]]
     if kind == Kind.COMMAND:
@@ -40,6 +43,8 @@ def notes_of(kind: int, body: bytes) -> list[Any]:
 def _simple(item: Any) -> Any:
     """The usual operation in short, see ``expanded``; None for any other command. A journal's time goes here."""
     if type(item) is tuple and len(item) == 6 and item[1] == c.CALL and item[5] is None and type(item[2]) is int:
+        if type(item[3]) is not str or type(item[4]) is not tuple or type(item[0]) is not int:
+            return None
         number, _, made, operation, args, _ = item
         used = []
         for wire in args:

@@ -38,10 +38,14 @@ class Journal:
         path: its directory, from ``folder.make``.
         manifest: what the run is.
         clock: nanoseconds since the run began; None takes the machine's.
+        near: whether nobody but this user's processes can reach the run, see ``body.loads``.
     """
 
-    def __init__(self, path: Path, manifest: dict[str, Any], *, clock: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self, path: Path, manifest: dict[str, Any], *, clock: Callable[[], int] | None = None, near: bool = False
+    ) -> None:
         self.path = path
+        self._near = near
         began = time.monotonic_ns()
         self.clock = clock or (lambda: time.monotonic_ns() - began)
         self._manifest = manifest
@@ -180,7 +184,7 @@ class Journal:
             self._balance.add(came)
             end = came.head_bytes
             yield encode_came(time_ns, source, frame[:end], wire_bytes)
-            if header.kind in _OPENED and (notes := notes_of(header.kind, frame[end:])):
+            if header.kind in _OPENED and (notes := notes_of(header.kind, frame[end:], near=self._near)):
                 yield encode_notes(time_ns, source, header.sequence, notes)
         else:
             fact = Fact(*item)
@@ -194,14 +198,12 @@ def _size(item: tuple[Any, ...]) -> int:
     return _ITEM_BYTES + (len(item[3]) if len(item) == 5 else 0)
 
 
-def open_journal(
-    directory: str, run: str, seed: int | None, settings: dict[str, Any], clock: Callable[[], int] | None = None
-) -> Journal:
+def open_journal(directory: str, run: str, seed: int | None, settings: dict[str, Any], *, near: bool) -> Journal:
     """A journal for a run that begins; raises JournalError."""
     from farptr.protocol.errors import JournalError
 
     path = folder.make(directory)
     try:
-        return Journal(path, folder.manifest(run, seed, settings), clock=clock)
+        return Journal(path, folder.manifest(run, seed, settings), near=near)
     except OSError as error:
         raise JournalError(f"no journal can be written in {path}: {error.strerror}", hint="free some space") from None

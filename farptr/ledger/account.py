@@ -73,16 +73,13 @@ class Ledger:
         """One line for each pair of parties, by name, sorted; with the broker as receiver what it read itself."""
         fold = self._fold
         found: dict[tuple[str, str], tuple[int, ...]] = {}
-        for source, destination in {*fold.envelopes}:
+        for source, destination in fold.envelopes:
             kinds = fold.by_kind[source, destination]
-            key = (fold.called(destination), fold.called(source))
-            numbers = (
+            found[destination, source] = (
                 fold.envelopes[source, destination], fold.value_bytes[source, destination],
                 fold.wire_bytes[source, destination], kinds["raw"], kinds["derived"],
                 kinds["aggregate"],
             )  # fmt: skip
-            old = found.get(key, (0,) * len(numbers))
-            found[key] = tuple(a + b for a, b in zip(old, numbers, strict=True))
         return [Line(*key, *numbers) for key, numbers in sorted(found.items())]
 
     def matrix(self, what: str = "value_bytes") -> dict[str, dict[str, int]]:
@@ -101,7 +98,7 @@ class Ledger:
     @property
     def relayed_bytes(self) -> int:
         """What passed the broker for others, in bytes of frames: relayed, not read."""
-        return self._fold.relayed.total()
+        return self._fold.relayed_bytes
 
     @property
     def dropped_bytes(self) -> int:

@@ -26,6 +26,10 @@ IN_ARGUMENTS = -1
 _COMMAND, _REPLY = int(Kind.COMMAND), int(Kind.REPLY)
 
 
+Pair = tuple[str, str]
+"""Source and destination, by name: a number that did nothing may be given to another party."""
+
+
 class Fold:
     """Feed it the records of a run in order; then read its attributes."""
 
@@ -34,12 +38,12 @@ class Fold:
         self.lineage = Lineage()
         self.names: dict[int, str] = {0: BROKER}
         self.roles: dict[int, str] = {0: BROKER}
-        self.envelopes: Counter[tuple[int, int]] = Counter()
-        self.value_bytes: Counter[tuple[int, int]] = Counter()
-        self.wire_bytes: Counter[tuple[int, int]] = Counter()
-        self.relayed: Counter[tuple[int, int]] = Counter()
+        self.envelopes: Counter[Pair] = Counter()
+        self.value_bytes: Counter[Pair] = Counter()
+        self.wire_bytes: Counter[Pair] = Counter()
+        self.relayed_bytes = 0
         self.dropped: list[Fact] = []
-        self.by_kind: dict[tuple[int, int], Counter[str]] = defaultdict(Counter)
+        self.by_kind: dict[Pair, Counter[str]] = defaultdict(Counter)
         self.receipts: list[Receipt] = []
         self.left_out = 0
         """Receipts that were only added up."""
@@ -101,15 +105,16 @@ class Fold:
     def _arrived(self, came: Came) -> None:
         header = came.header
         if not header.destination:
-            self.envelopes[came.source, 0] += 1
-            self.wire_bytes[came.source, 0] += came.wire_bytes
+            pair = (self.called(came.source), BROKER)
+            self.envelopes[pair] += 1
+            self.wire_bytes[pair] += came.wire_bytes
             return
-        self.relayed[came.source, header.destination] += came.wire_bytes
+        self.relayed_bytes += came.wire_bytes
         if header.kind in (_COMMAND, _REPLY):
             self._came[came.source, header.sequence] = came
 
     def _handed(self, record: Handed) -> None:
-        pair = (record.source, record.destination)
+        pair = (self.called(record.source), self.called(record.destination))
         self.envelopes[pair] += 1
         self.wire_bytes[pair] += record.wire_bytes
         if record.kind not in (_COMMAND, _REPLY) or not record.source:
@@ -147,7 +152,7 @@ class Fold:
         owners = {origin[0] for origin in self.lineage.origins[version]}
         others = {self.names.get(owner, str(owner)) for owner in owners if owner != party}
         kind = "raw" if self.lineage.raw[version] else "aggregate" if len(others) > 1 else "derived"
-        self.by_kind[record.source, party][kind] += size
+        self.by_kind[self.called(record.source), self.called(party)][kind] += size
         self.seen[party].add(version)
         if len(self.receipts) >= MOST_RECEIPTS:
             self.left_out += 1
