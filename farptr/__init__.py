@@ -20,19 +20,22 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from farptr import xp as xp
+    from farptr.client.account import Traffic
     from farptr.client.combine import combine_pointers
     from farptr.client.futures import Future
     from farptr.client.implicit import implicit_fetch
     from farptr.client.multi import MultiPointer
     from farptr.client.pointer import Pointer
-    from farptr.client.run import Run, Traffic, connect, send, up
+    from farptr.client.run import Run, connect, send, up
     from farptr.client.tensor import tensor
     from farptr.client.together import gather
     from farptr.client.workers import Worker
+    from farptr.ledger.account import Ledger, open_journal
     from farptr.protocol.errors import (
         AuthenticationFailed,
         BadName,
         BrokerLost,
+        DataSeen,
         DeadlineExceeded,
         Exhausted,
         FarptrError,
@@ -42,8 +45,12 @@ if TYPE_CHECKING:
         ImplicitFetchError,
         Interrupted,
         InvalidRemoteGet,
+        JournalDamaged,
+        JournalError,
+        JournalVersion,
         LoadFailed,
         MessageTooLarge,
+        NoJournal,
         NoRun,
         NotCollocated,
         NotSerializable,
@@ -72,28 +79,30 @@ if TYPE_CHECKING:
     )  # fmt: skip
 
 __all__ = [
-    "up", "connect", "tensor", "send", "combine_pointers", "gather", "implicit_fetch",
-    "Future", "MultiPointer", "Pointer", "Run", "Traffic", "Worker",
-    "AuthenticationFailed", "BadName", "BrokerLost", "DeadlineExceeded", "Exhausted", "FarptrError", "FunctionsOff",
-    "HopLimit", "ImplicitFetch", "ImplicitFetchError", "Interrupted", "InvalidRemoteGet", "LoadFailed",
-    "MessageTooLarge", "NoRun", "NotCollocated",
-    "NotSerializable", "ObjectGone", "Overloaded", "PointerSpent", "ProtocolError", "RemoteError", "RunError",
-    "RunExists", "SessionClosed", "SessionExpired", "SeveralFailed", "StalePointer", "StartFailed", "UnknownData",
-    "UnknownWorker", "UnsupportedOperation", "UnsupportedValue", "UnusableKey", "UsageError", "VersionMismatch",
-    "WorkerLost", "WorkerOutOfMemory", "WorkerUnresponsive",
+    "up", "connect", "tensor", "send", "combine_pointers", "gather", "implicit_fetch", "open_journal",
+    "Future", "Ledger", "MultiPointer", "Pointer", "Run", "Traffic", "Worker",
+    "AuthenticationFailed", "BadName", "BrokerLost", "DataSeen", "DeadlineExceeded", "Exhausted", "FarptrError",
+    "FunctionsOff", "HopLimit", "ImplicitFetch", "ImplicitFetchError", "Interrupted", "InvalidRemoteGet",
+    "JournalDamaged", "JournalError", "JournalVersion", "LoadFailed", "MessageTooLarge", "NoJournal", "NoRun",
+    "NotCollocated", "NotSerializable", "ObjectGone", "Overloaded", "PointerSpent", "ProtocolError", "RemoteError",
+    "RunError", "RunExists", "SessionClosed", "SessionExpired", "SeveralFailed", "StalePointer", "StartFailed",
+    "UnknownData", "UnknownWorker", "UnsupportedOperation", "UnsupportedValue", "UnusableKey", "UsageError",
+    "VersionMismatch", "WorkerLost", "WorkerOutOfMemory", "WorkerUnresponsive",
 ]  # fmt: skip
 
 _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
     "Future": "farptr.client.futures",
+    "Ledger": "farptr.ledger.account",
     "MultiPointer": "farptr.client.multi",
     "Pointer": "farptr.client.pointer",
     "Run": "farptr.client.run",
-    "Traffic": "farptr.client.run",
+    "Traffic": "farptr.client.account",
     "Worker": "farptr.client.workers",
     "combine_pointers": "farptr.client.combine",
     "connect": "farptr.client.run",
     "gather": "farptr.client.together",
     "implicit_fetch": "farptr.client.implicit",
+    "open_journal": "farptr.ledger.account",
     "send": "farptr.client.run",
     "tensor": "farptr.client.tensor",
     "up": "farptr.client.run",

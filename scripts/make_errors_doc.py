@@ -55,6 +55,11 @@ ADVICE = {
     "MessageTooLarge": "Send the array in parts.",
     "HopLimit": "Shorten the chain with `remote_get()` or `get()`; 64 hops are the limit.",
     "Exhausted": "Start a new run.",
+    "JournalError": "Name a directory that you may write, on a disk with room.",
+    "NoJournal": "`fp.up(…, journal=True)` or `farptr up --journal runs` writes one; name its directory.",
+    "JournalDamaged": "Restore the files from a copy; what stands before the damage can be believed.",
+    "JournalVersion": "Read it with the version of farptr that the message names.",
+    "DataSeen": "Look at `error.receipts`: what came, from whom, when, and what it was made of.",
     "ProtocolError": "Not for users to cause: please report it, with the broker's log.",
 }
 

@@ -17,8 +17,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from farptr.broker.allowed import MAY, MAY_NOT_FLAG, check_sender
 from farptr.broker.books import Books
 from farptr.broker.marks import Marks
+from farptr.broker.passing import Watch, wire_bytes_of
 from farptr.broker.questions import answer
 from farptr.broker.roster import CLIENT, WORKER, Party, Roster
 from farptr.broker.rows import Rows
@@ -49,16 +51,6 @@ UNIT_BYTES = 1 << 16
 """An envelope counts as one, and one more for each of these."""
 _COMMAND, _SYNC_KIND = int(Kind.COMMAND), int(Kind.SYNC)
 _DONE, _SYNC = Flag.DONE, Flag.SYNC
-_ROOTLESS = frozenset({int(Kind.BYE), int(Kind.ASK)})
-_BULK = (Kind.PART, Kind.TAKEN)
-_MAY = {
-    CLIENT: frozenset(
-        map(int, (Kind.COMMAND, Kind.NOTE, Kind.SYNC, Kind.ASK, Kind.MARK, Kind.BYE, Kind.CANCEL, *_BULK))
-    ),
-    WORKER: frozenset(map(int, (Kind.COMMAND, Kind.REPLY, Kind.NOTE, Kind.ASK, Kind.BYE, *_BULK))),
-}
-"""What each role may send."""
-_MAY_NOT_FLAG = {CLIENT: Flag.DONE, WORKER: Flag.SYNC}
 
 
 class BrokerCore:
@@ -80,10 +72,12 @@ class BrokerCore:
         """Envelopes that came twice."""
         self.teller = Teller(epoch, self.roster)
         self.marks = Marks(self.settling, self.roster, self.teller)
+        self.watch: Watch | None = None
+        """Told of what passes, see ``passing``."""
         self.kept: dict[int, Kept[Delivery]] = {}
         """What each live client may not have; whoever makes deliveries to it adds them."""
         self._kinds: dict[int, Callable[[int, Input, list[Delivery]], None]] = {
-            Kind.REPLY: self._reply, Kind.NOTE: self._nothing, Kind.SYNC: self._sync, Kind.ASK: self._ask,
+            Kind.REPLY: self._reply, Kind.NOTE: lambda *_: None, Kind.SYNC: self._sync, Kind.ASK: self._ask,
             Kind.MARK: self.marks.come, Kind.BYE: self._bye, Kind.CANCEL: self._cancel,
             Kind.PART: self._part, Kind.TAKEN: self._part,
         }  # fmt: skip
@@ -137,6 +131,7 @@ class BrokerCore:
         self.books.catch_up(self.settling.turns)  # its last word may have made references
         self.teller.newest.pop(number, None)
         self.kept.pop(number, None)
+        self._tell_of_going(number, why)
         out: list[Delivery] = []
         undone: dict[int, int] = {}
         frees = self.rows.drop_holder(number)
@@ -155,6 +150,17 @@ class BrokerCore:
             out += self.teller.undone(root, number, envelopes)
         self._pump(out)
         return out
+
+    def _tell_of_going(self, number: int, why: str) -> None:
+        session = self.settling.sessions.get(number) if self.watch else None
+        for item in session.input if session else ():
+            self._drop(number, item, "its sender is gone")
+        if self.watch:
+            self.watch.left(number, why)
+
+    def _drop(self, source: int, item: Input, why: str) -> None:
+        if self.watch and item.header.destination:  # what is for the broker has come
+            self.watch.dropped(source, item.header, wire_bytes_of(item.frame, item.buffers), why)
 
     def stall(self, number: int, why: str) -> list[Delivery]:
         """A worker that has work does not go on, or (without a reason) goes on again: tell the clients."""
@@ -181,26 +187,30 @@ class BrokerCore:
         """``receive`` without its bookkeeping, which ``catch_up`` does while the deliveries are on their way."""
         header, end = read(frame)
         party = self.roster.live.get(source)
+        item = Input(header, frame, end, buffers)
+        if self.watch:
+            self.watch.came(source, header, frame, buffers)
         if party is None or header.epoch != self.epoch:
+            self._drop(source, item, "of another run, or its sender is gone")
             return []
         sequence = header.sequence
         if sequence:  # a party's first and last words have none
             if sequence <= self.teller.newest.get(source, 0):
                 self.duplicates += 1
+                self._drop(source, item, "it came before")
                 return []
             self.teller.newest[source] = sequence
         if header.received and party.role == CLIENT:
             self.kept[source].forget_up_to(header.received)
-        item = Input(header, frame, end, buffers)
         role, settling = party.role, self.settling
         if (
-            header.kind not in _MAY[role]
-            or header.flags & _MAY_NOT_FLAG[role]
+            header.kind not in MAY[role]
+            or header.flags & MAY_NOT_FLAG[role]
             or header.buffers != len(buffers)
             or (header.root != source if role == CLIENT else header.root not in settling.sessions)
             or has_zero(header)
         ):
-            self._check_sender(party, item)
+            check_sender(party, item)
         out: list[Delivery] = []
         if role == CLIENT and settling.waits(source, item):
             return out
@@ -208,22 +218,6 @@ class BrokerCore:
         if settling.waiting:
             self._pump(out)
         return out
-
-    def _check_sender(self, party: Party, item: Input) -> None:
-        """Raise the ProtocolError for an envelope that is not as usual, unless it may be so."""
-        header = item.header
-        if header.kind not in _MAY[party.role]:
-            raise ProtocolError(f"{party.role} {party.name} sent a {Kind(header.kind).name}")
-        if header.buffers != len(item.buffers):
-            raise ProtocolError(f"{party.name} sent an envelope whose header does not match its frames")
-        if header.flags & _MAY_NOT_FLAG[party.role]:
-            raise ProtocolError(f"{party.role} {party.name} sent flags {header.flags}, which are not for it")
-        if has_zero(header):
-            raise ProtocolError(f"{party.name} sent a list in which a name has a count of 0")
-        if party.role == CLIENT:
-            raise ProtocolError(f"client {party.number} sent an envelope as root {header.root}")
-        if header.kind not in _ROOTLESS:
-            raise ProtocolError(f"worker {party.name} works for root {header.root}, which there never was")
 
     def _step(self, source: int, item: Input, out: list[Delivery]) -> None:
         header = item.header
@@ -306,6 +300,7 @@ class BrokerCore:
             else:
                 frees += names_of(ones)
         if worker not in self.settling.turns:
+            self._drop(source, item, "its destination is gone")
             out += self.teller.undone(header.root, worker, 1)
             return frees
         if frees:
@@ -323,33 +318,33 @@ class BrokerCore:
         to = item.header.destination
         if to in self.settling.sessions and to in self.roster.live:
             self._deliver(source, item, out, "fetched")
+        else:
+            self._drop(source, item, "its destination is gone")
 
     def _part(self, source: int, item: Input, out: list[Delivery]) -> None:
         """Bytes that go ahead of their envelope, or the word that they have come: no step of anything."""
         header, frame = item.header, item.frame
         to = header.destination
         if to not in self.settling.turns and (source == header.root or to not in self.kept):
+            self._drop(source, item, "its destination is gone")
             return
         if header.kind == Kind.PART:
             what = "sent" if source == header.root else "fetched" if to in self.kept else "pushed"
             self.books.passed.append((source, to, what, 0, len(frame) + sum(map(len, item.buffers)), 0))
-        out.append(Delivery(to, with_source(frame, source), item.buffers))
+        out.append(Delivery(to, with_source(frame, source), item.buffers, source, header))
 
     def _deliver(
         self, source: int, item: Input, out: list[Delivery], what: str, frees: Ones | tuple[Free, ...] = ()
     ) -> None:
         header, frame, end, buffers = item
-        wire_bytes = len(frame) + (sum(map(len, buffers)) if buffers else 0)
+        wire_bytes = wire_bytes_of(frame, buffers)
         self.books.passed.append((source, header.destination, what, header.value_bytes, wire_bytes, 1))
         if header.source != source:
             frame = with_source(frame, source)
         if header.creates or header.releases or frees:
             what_to_free = frees if isinstance(frees, Ones) else references(frees) if frees else ()
             frame = forwarded(frame, header, end, what_to_free)
-        out.append(Delivery(header.destination, frame, buffers))
-
-    def _nothing(self, source: int, item: Input, out: list[Delivery]) -> None:
-        """A NOTE: its header has said it all."""
+        out.append(Delivery(header.destination, frame, buffers, source, header))
 
     def _free_for_nobody(self, lost: int, frees: list[Free], out: list[Delivery]) -> None:
         """Free what a lost worker held. It counts for any session, or, when no client is here, for one of its own."""
@@ -401,7 +396,9 @@ class BrokerCore:
         out.append(self.teller.told(source, Kind.SYNCED, None, item.header.sequence))
 
     def _cancel(self, source: int, item: Input, out: list[Delivery]) -> None:
-        self.settling.cancel(source, bodies.loads_as(int, item.frame[item.end :]))
+        cancelled = self.settling.cancel(source, bodies.loads_as(int, item.frame[item.end :]))
+        if cancelled:
+            self._drop(source, cancelled, "its client gave it up")
         self._pump(out)
 
     def _bye(self, source: int, item: Input, out: list[Delivery]) -> None:

@@ -207,19 +207,23 @@ class Settling:
         self.sessions[number].input.appendleft(item)
         self.waiting[number] = None
 
-    def cancel(self, number: int, sequence: int) -> None:
-        """A client gave up what waits in its input with a FENCE: only what it releases, and its order, are kept."""
+    def cancel(self, number: int, sequence: int) -> Input | None:
+        """A client gave up what waits in its input with a FENCE: only what it releases, and its order, are kept.
+
+        Gives what was given up.
+        """
         session = self.sessions[number]
         at = next((i for i, item in enumerate(session.input) if item.header.sequence == sequence), -1)
         header = session.input[at].header if at >= 0 else None
         if header is None or not header.flags & _FENCE or header.creates or header.refs or header.buffers:
-            return
+            return None
         # What stands behind it was issued in the belief that the fence stands: it goes on waiting for this session.
         last = at == len(session.input) - 1
         note = Header(Kind.NOTE, 0 if last else _FENCE, sequence=sequence, root=number, releases=header.releases)
-        session.input[at] = Input(note, b"", 0, ())
+        given_up, session.input[at] = session.input[at], Input(note, b"", 0, ())
         if at == 0:
             self.alls.pop(number, None)
+        return given_up
 
     def _must_wait(self, session: Session, header: Header) -> bool:
         flags = header.flags

@@ -19,6 +19,8 @@ from farptr.broker.exits import GRACE_S, LEASE_S, Exits, ending
 from farptr.broker.gate import Gate, user_of
 from farptr.broker.guests import CUT, REVOKED, Guests
 from farptr.broker.hello import hello_of, peer_of, with_broker
+from farptr.broker.noted import Noted
+from farptr.broker.passing import Hold, wire_bytes_of
 from farptr.broker.roster import Party
 from farptr.broker.telling import Delivery
 from farptr.broker.waker import ROUTE as WAKER
@@ -59,6 +61,7 @@ def serve(
     ready: Callable[[str], None] = lambda _: None,
     bind: str | None = None,
     keys: str | None = None,
+    journal: tuple[str, dict[str, Any]] | None = None,
 ) -> None:
     """Run a broker until it is told to stop or its supervisor is gone.
 
@@ -71,9 +74,10 @@ def serve(
         ready: called once the address is bound, for a broker that has no supervisor to tell, with what ``bind`` became.
         bind: where to listen for other machines too, ``tcp://…``.
         keys: directory of the ring (``farptr.keys.ring``) of who may come from there.
+        journal: the folder for a journal, and what its manifest is to say of the run besides.
     """
     recycle()
-    broker = Broker(address, run=run, seed=seed, control=control, bind=bind, keys=keys)
+    broker = Broker(address, run=run, seed=seed, control=control, bind=bind, keys=keys, journal=journal)
     signal.signal(signal.SIGTERM, _stop)
     if control is None:  # under a supervisor a Ctrl-C is none of its business
         signal.signal(signal.SIGINT, _stop)
@@ -110,11 +114,13 @@ class Broker:
         control: socket.socket | None,
         bind: str | None = None,
         keys: str | None = None,
+        journal: tuple[str, dict[str, Any]] | None = None,
     ) -> None:
         entropy = int.from_bytes(os.urandom(8), "little")
         self.core = BrokerCore(
             run=run, epoch=int.from_bytes(os.urandom(7), "little"), seed=entropy if seed is None else seed
         )
+        self._noted = Noted(self.core, journal, near=bind is None)
         self._context = zmq.Context()
         self._router: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
         for option, value in (
@@ -124,6 +130,8 @@ class Broker:
             self._router.setsockopt(option, value)
         self._numbers: dict[bytes, int] = {}
         self._routes: dict[int, bytes] = {}
+        self.hold: Hold | None = None
+        """What may keep deliveries back for a while, see ``passing``."""
         self._exits = Exits()
         self._control = Control(control)
         fds = [source.fileno() for source in (self._exits, control) if source is not None]
@@ -156,6 +164,7 @@ class Broker:
         self._router.close(linger=LAST_WORDS_LINGER_MS if self._guests.by_route else 0)
         self._context.term()
         self._exits.close()
+        self._noted.close()
 
     # ------------------------------------------------------------ the loop
 
@@ -197,6 +206,7 @@ class Broker:
         busy = [number for number, turns in self.core.settling.turns.items() if turns]
         for number, stopped in self._exits.stops(busy):
             self._deliver(self.core.stall(number, "its process is stopped" if stopped else ""))
+        self._deliver(self._noted.news())
 
     def _look_at_guests(self) -> None:
         for number in self._guests.cut_off():
@@ -220,8 +230,13 @@ class Broker:
         buffers: list[Any] = []
         while more(_RCVMORE):
             buffers.append(recv(copy=False))
+        self._take(number, frame, tuple(buffers))
+
+    def _take(self, number: int, frame: bytes, buffers: tuple[Any, ...]) -> None:
+        if self.core.watch:
+            self._noted.in_bytes += wire_bytes_of(frame, buffers)
         try:
-            deliveries = self.core.take(number, frame, tuple(buffers))
+            deliveries = self.core.take(number, frame, buffers)
         except ProtocolError as error:
             self._cut_off(number, error)
             return
@@ -238,14 +253,7 @@ class Broker:
         if user_of(frame) != guest.user:
             self._refuse(route, AuthenticationFailed("this connection belongs to another key"))
             return
-        try:
-            self._deliver(self.core.take(guest.number, frame.bytes, tuple(buffers)))
-        except ProtocolError as error:
-            self._cut_off(guest.number, error)
-            return
-        self.core.catch_up()
-        if guest.number not in self.core.roster.live:
-            self._forget(guest.number)
+        self._take(guest.number, frame.bytes, tuple(buffers))
         if self._exits.suspects:
             self._lose_suspects()
 
@@ -257,6 +265,10 @@ class Broker:
         return frames
 
     def _deliver(self, deliveries: list[Delivery]) -> None:
+        self.hand(deliveries if self.hold is None else self.hold(deliveries))
+
+    def hand(self, deliveries: list[Delivery]) -> None:
+        """Deliveries leave for their destinations, now and in this order."""
         for delivery in deliveries:
             kept = self.core.kept.get(delivery.destination)
             if kept is not None:
@@ -264,19 +276,27 @@ class Broker:
         self._send(deliveries)
 
     def _send(self, deliveries: list[Delivery]) -> None:
-        send = self._router.send
-        for destination, frame, buffers in deliveries:
+        send, watch = self._router.send, self.core.watch
+        for delivery in deliveries:
+            destination, frame, buffers, *_ = delivery
             route = self._routes.get(destination)
             if route is None:
+                if watch:
+                    watch.cut(delivery, "its destination is gone")
                 continue  # it was lost in the meantime, and everybody was told
             try:
                 send(route, _SNDMORE)
             except zmq.ZMQError:
+                if watch:
+                    watch.cut(delivery, "its destination's connection was cut")
                 # No such peer any more. Who knows how its process ended has a moment to say so; a client may resume.
                 grace_s = LEASE_S if destination in self.core.kept else GRACE_S
                 self._exits.suspect(destination, grace_s, CUT)
                 self._set_alarm()
                 continue
+            if watch:
+                self._noted.out_bytes += wire_bytes_of(frame, buffers)
+                watch.handed(delivery)
             if not buffers:
                 send(frame)
                 continue
@@ -305,6 +325,7 @@ class Broker:
         except FarptrError as error:
             self._refuse(route, error)
             return
+        self._noted.joined(party, wire_bytes_of(b"", tuple(frames)))
         self._seat(route, party, frames[0] if user else None)
         if party.host == socket.gethostname():
             self._exits.watch(party.number, party.pid)

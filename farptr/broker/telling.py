@@ -22,6 +22,10 @@ class Delivery(NamedTuple):
     frame: bytes
     """Header and body."""
     buffers: tuple[Any, ...]
+    source: int = 0
+    """Whose words these are; 0 is the broker."""
+    header: Header | None = None
+    """As it came from there; None for the broker's own words."""
 
 
 class Teller:

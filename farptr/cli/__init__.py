@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from farptr.cli import bench, completion, demo, doctor, faults, gc, keys, members, roles, run, runs, shell
+from farptr.cli import bench, completion, demo, doctor, faults, gc, keys, ledger, members, roles, run, runs, shell
 from farptr.cli.manual import ManualGroup, listed
 from farptr.cli.output import ReaderLeft, exit_code_of
 
@@ -28,6 +28,7 @@ EXIT_CODES = (
     ("8", "somebody broke the protocol"),
     ("9", "`farptr doctor` has found something that must be put right"),
     ("10", "`farptr gc` has found something that nobody can reach"),
+    ("11", "`farptr ledger` has found that somebody saw what they were not to see"),
     ("130", "ended by Ctrl-C"),
     ("141", "whoever read the output has left"),
 )
@@ -104,6 +105,7 @@ for _command in (
     *members.COMMANDS,
     *faults.COMMANDS,
     gc.gc,
+    *ledger.COMMANDS,
     run.run,
     shell.shell,
     demo.demo,

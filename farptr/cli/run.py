@@ -11,7 +11,7 @@ import click
 from farptr.cli.interrupts import ignored
 from farptr.cli.manual import Manual
 from farptr.cli.names import RUN_VARIABLE, complete_file
-from farptr.cli.wanted import from_options, functions_of, functions_options, workers_options
+from farptr.cli.wanted import from_options, functions_of, functions_options, journal_option, workers_options
 
 GRACE_S = 5.0
 DEFAULT_COUNT = 2
@@ -54,6 +54,7 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
 @click.command(cls=_Torchrun, context_settings={"allow_interspersed_args": False})
 @workers_options
 @functions_options
+@journal_option
 @click.option("-m", "--module", is_flag=True, help="SCRIPT is a module, as for `python -m`.")
 @click.option(
     "--grace",
@@ -72,6 +73,7 @@ def run(
     load: tuple[str, ...],
     functions: bool,
     functions_private: bool,
+    journal: str | None,
     module: bool,
     grace: float,
     script: str,
@@ -104,7 +106,8 @@ def run(
     mark = os.urandom(8).hex()
     # Unbuffered: what the script has printed is out, however it ends.
     command = [sys.executable, "-u", *(["-m"] if module else []), script, *arguments]
-    with start(wanted, mark=mark, functions=functions_of(functions, functions_private)) as running:
+    allowed = functions_of(functions, functions_private)
+    with start(wanted, mark=mark, functions=allowed, journal=journal and os.path.abspath(journal)) as running:  # noqa: PTH100
         own = {
             RUN_VARIABLE: running.info.name,
             "FARPTR_RUNTIME_DIR": str(running.info.directory.parent),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +12,14 @@ from farptr.cli.manual import Manual
 from farptr.cli.names import complete_log, complete_worker, run_option
 from farptr.cli.output import INTERRUPTED, console, hint_next, json_option, option_for, print_json
 from farptr.cli.roles import join_from_afar
-from farptr.cli.wanted import bind_options, functions_of, functions_options, key_option, memory_limit_option
+from farptr.cli.wanted import (
+    bind_options,
+    functions_of,
+    functions_options,
+    journal_option,
+    key_option,
+    memory_limit_option,
+)
 
 if TYPE_CHECKING:
     from farptr.client.look import Holder
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("-d", "--detach", is_flag=True, help="Return when all are up; the run goes on.")
 @click.option("--restart", "restart", is_flag=True, help="Start a worker that dies again, 5 times in 30 s at most.")
 @memory_limit_option
+@journal_option
 @functions_options
 @bind_options
 @run_option()
@@ -36,6 +45,7 @@ def up(
     detach: bool,
     restart: bool,
     memory_limit: int | None,
+    journal: str | None,
     functions: bool,
     functions_private: bool,
     bind: str | None,
@@ -78,6 +88,7 @@ def up(
         memory_limit_bytes=memory_limit,
         bind=bind,
         keys=keys,
+        journal=journal and os.path.abspath(journal),  # noqa: PTH100 - as the shell has it
     )
     _show_started(running.info, detach=detach, as_json=json)
     return 0 if detach else _attend(running)

@@ -96,6 +96,12 @@ key_option = click.option(
     shell_complete=complete_file,
     help="The key to join over the network with (tcp://…).",
 )
+journal_option = click.option(
+    "--journal",
+    "journal",
+    metavar="DIR",
+    help="Write a journal below this folder, for `farptr ledger`, `trace` and `monitor`.",
+)
 
 
 def functions_of(on: bool, private: bool) -> str:

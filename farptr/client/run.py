@@ -7,11 +7,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from farptr.client import faults, interrupts, members, opened
+from farptr.client.account import Account, folder_of
 from farptr.client.core import SessionCore
 from farptr.client.leaks import Leak, leaks
 from farptr.client.pointer import Pointer
@@ -36,21 +37,7 @@ START_TIMEOUT_S = 30.0
 KILL = signal.SIGKILL
 
 
-class Traffic(NamedTuple):
-    """What passed from one party to another, as the broker counted it."""
-
-    source: str
-    destination: str
-    what: str
-    """``sent`` by a client with commands, ``pushed`` from worker to worker, or ``fetched`` by a client."""
-    envelopes: int
-    value_bytes: int
-    """Bytes of array data."""
-    wire_bytes: int
-    """Bytes of all frames, the transport's own framing excluded."""
-
-
-class Run:
+class Run(Account):
     """A run as one client sees it: its workers, by name, by index and in order.
 
     ``with fp.up("julie", "toby") as sim: julie, toby = sim``. Leaving the block, or ``close()``, ends the run if it
@@ -83,6 +70,8 @@ class Run:
             self._workers[news["joined"][1]] = news["joined"][0]
             self._sort(list(self._named))  # one that was started again takes its old place
             self._named |= dict.fromkeys(self._workers)
+        elif "journal" in news:
+            self.warn_of_journal(news["journal"])
         elif news.get("role") == "worker" and self._workers.get(news["name"]) == news["lost"]:
             del self._workers[news["name"]]
 
@@ -244,10 +233,6 @@ class Run:
         """Send what waits in batches now, without waiting for its effect; it leaves by itself within milliseconds."""
         self._session.flush()
 
-    def traffic(self) -> list[Traffic]:
-        """Who sent whom how much since the run began, once everything issued is done."""
-        return [Traffic(*row) for row in self._session.ask_broker("traffic", settled=True)]
-
     @property
     def timeout(self) -> float | None:
         """Seconds that a blocking call waits without an answer and without progress; None is for ever."""
@@ -275,6 +260,7 @@ class Run:
         finally:
             if self._running:
                 self._running.close()
+                self.check_journal()
 
     def __enter__(self) -> Run:
         return self
@@ -294,6 +280,7 @@ def up(
     memory_limit: int | str | None = None,
     bind: str | None = None,
     keys: str | os.PathLike[str] | None = None,
+    journal: bool | str | os.PathLike[str] = False,
 ) -> Run:
     """Start a broker and one process for each worker; returns when all have registered.
 
@@ -313,6 +300,7 @@ def up(
         bind: where to listen for other machines, ``tcp://HOST:PORT``, each with a key (docs/keys.md); then no worker
             need be named here.
         keys: the directory of these keys (default: $FARPTR_KEYS, else the user's own).
+        journal: a folder in which this run writes its journal (True: ``runs``), for ``sim.ledger`` and what follows.
 
     The run ends with ``close()``, with its ``with`` block, and with this process, however that ends.
 
@@ -333,10 +321,13 @@ def up(
         memory_limit_bytes=None if memory_limit is None else size_bytes(memory_limit),
         bind=bind,
         keys=keys,
+        journal=folder_of(journal),
     )
     try:
         run = _join(running.info.address, sync=sync, timeout=timeout, running=running, name=running.info.name)
         run._sort(wanted)
+        if journal:
+            run.keep_journal()
     except BaseException:
         running.close()
         raise

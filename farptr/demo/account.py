@@ -11,7 +11,7 @@ from rich.table import Table
 from farptr.protocol.names import ME
 
 if TYPE_CHECKING:
-    from farptr.client.run import Traffic
+    from farptr.client.account import Traffic
 
 AGGREGATOR = "aggregator"
 QUESTIONS = 3

@@ -22,7 +22,8 @@ from farptr.protocol.names import ME
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from farptr.client.run import Run, Traffic
+    from farptr.client.account import Traffic
+    from farptr.client.run import Run
 
 STEPS: tuple[tuple[str, str], ...] = (
     ("Two workers, each a process of its own", 'sim = fp.up("julie", "toby")\njulie, toby = sim'),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from farptr.launch.roles import BrokerMain, WorkerMain
 from farptr.launch.rundir import RunDir
@@ -14,11 +15,13 @@ from farptr.launch.spec import Spec, WorkerSpec
 def broker_body(main: BrokerMain, spec: Spec, rundir: RunDir, control: socket.socket) -> Callable[[], None]:
     """The broker's life, for ``children.fork``; made in the supervisor's process."""
     supervisor = os.getpid()
-    far = {"bind": spec.bind, "keys": spec.keys} if spec.bind else {}
+    more: dict[str, Any] = {"bind": spec.bind, "keys": spec.keys} if spec.bind else {}
+    if spec.journal:
+        more["journal"] = (spec.journal, spec.settings())
 
     def body() -> None:
         try:
-            main(rundir.address, run=rundir.name, seed=spec.seed, control=control, cleanup=rundir.remove, **far)
+            main(rundir.address, run=rundir.name, seed=spec.seed, control=control, cleanup=rundir.remove, **more)
         finally:
             if os.getppid() != supervisor:  # nobody else is left to do it
                 rundir.remove()

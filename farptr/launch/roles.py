@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class BrokerMain(Protocol):
@@ -20,6 +20,7 @@ class BrokerMain(Protocol):
         cleanup: Callable[[], None],
         bind: str | None = None,
         keys: str | None = None,
+        journal: tuple[str, dict[str, Any]] | None = None,
     ) -> None:
         """Bind ``address`` (and ``bind``, for the keys in that directory) and serve.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,15 @@ class Spec:
     """Where the broker listens for other machines too, ``tcp://…``."""
     keys: str | None = None
     """Directory of the ring of who may come from there."""
+    journal: str | None = None
+    """The folder in which the run's journal is to be; None for no journal."""
+
+    def settings(self) -> dict[str, Any]:
+        """What a journal's manifest says of this run, with a hash by which runs can be told to be alike."""
+        fields = self.to_json()
+        workers = [{**w, "load": w["load"] and Path(w["load"]).name} for w in fields["workers"]]
+        said = {"workers": workers, **{k: fields[k] for k in ("restart", "memory_limit_bytes")}}
+        return {**said, "config": hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()}
 
     def __post_init__(self) -> None:
         check_names(worker.name for worker in self.workers)

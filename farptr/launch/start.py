@@ -155,6 +155,7 @@ def start(
     memory_limit_bytes: int | None = None,
     bind: str | None = None,
     keys: str | os.PathLike[str] | None = None,
+    journal: str | None = None,
 ) -> Running:
     """Start a run and return when every worker has joined it.
 
@@ -171,6 +172,7 @@ def start(
         memory_limit_bytes: what each worker may take beyond what it has when it has registered.
         bind: where the broker listens for other machines too, ``tcp://…``.
         keys: directory of the ring of who may come from there; None for the user's own.
+        journal: the folder for the run's journal, absolute; None for no journal.
 
     Raises BadName, RunExists, StartFailed, RuntimeDirectory, UnsupportedPlatform, or the error of a worker that could
     not start (LoadFailed, for instance), and with ``bind`` UsageError and UnusableKey. Nothing is left running then.
@@ -191,6 +193,7 @@ def start(
         memory_limit_bytes=memory_limit_bytes,
         bind=bind,
         keys=None if bind is None else ring_for(bind, keys),
+        journal=journal,
     )
     supervised = _Supervised(_spawn(module))
     supervised.directory = Path(base, name) if name else None

@@ -41,6 +41,11 @@
     ├── MessageTooLarge             over the limit for one message; refused at the sender
     ├── HopLimit                    a chain longer than the hop limit
     ├── Exhausted                   ids or party numbers of a run are used up
+    ├── JournalError                a journal cannot be written or read
+    │   ├── NoJournal                 the run writes none, or there is none in that place
+    │   ├── JournalDamaged            changed after it was written
+    │   └── JournalVersion            of a version that this one does not read
+    ├── DataSeen                    the account shows that a party received what it was not to see
     └── ProtocolError               bytes that break the protocol; the peer that sent them is cut off
 
 Each class has a stable ``code``, and ``definite``: True when the command surely had no effect, False when it may
@@ -409,6 +414,45 @@ class ProtocolError(FarptrError):
 
     code = 1500
     exit_code = 8
+
+
+class JournalError(FarptrError):
+    """A journal cannot be written or read."""
+
+    code = 1600
+
+
+class NoJournal(JournalError, LookupError):
+    """The run writes no journal, or there is none in that place."""
+
+    code = 1601
+    exit_code = 3
+
+
+class JournalDamaged(JournalError, ValueError):
+    """A journal was changed after it was written, or a file of it is damaged."""
+
+    code = 1602
+
+
+class JournalVersion(JournalError, ValueError):
+    """A journal was written by a version of farptr whose journals this one does not read."""
+
+    code = 1603
+
+
+class DataSeen(FarptrError, AssertionError):
+    """The account shows that a party received what it was not to see.
+
+    ``receipts`` are the lines of the account that show it.
+    """
+
+    code = 1610
+    exit_code = 11
+
+    def __init__(self, message: str = "", *, hint: str = "", receipts: Sequence[Any] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.receipts = tuple(receipts)
 
 
 class Report(NamedTuple):

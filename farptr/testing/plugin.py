@@ -6,7 +6,7 @@ pytest loads this module in every session of an environment where farptr is inst
 from __future__ import annotations
 
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from farptr.testing import RunLeftOpen
 if TYPE_CHECKING:
     from farptr.client.run import Run
     from farptr.client.session import Session
+    from farptr.ledger.account import Ledger
     from farptr.testing.pool import Pool
     from farptr.testing.watch import Watch
 
@@ -199,6 +200,8 @@ def cluster(request: pytest.FixtureRequest, _farptr_pool: Pool) -> Iterator[Run]
     workers, options = (marker.args, marker.kwargs) if marker else ((), {})
     if hasattr(request, "param"):
         workers = tuple(request.param) if isinstance(request.param, list | tuple) else (request.param,)
+    if "ledger" in request.fixturenames:
+        options = {**options, "journal": request.getfixturevalue("tmp_path") / "journal", "shared": False}
     shared = request.config.getini("farptr_shared")
     with _in_one_line("the run for this test could not start"):
         wish = Wish.of(workers, options, request.path.parent, shared=shared)
@@ -212,6 +215,18 @@ def cluster(request: pytest.FixtureRequest, _farptr_pool: Pool) -> Iterator[Run]
                 clean = settled(run)
     finally:
         lender.give_back(run, clean=clean)
+
+
+@pytest.fixture
+def ledger(cluster: Run) -> Iterator[Callable[[], Ledger]]:
+    """The account of this test's run: ``ledger()`` gives that of all so far. ``cluster`` then writes a journal.
+
+    When the test is over the account must balance to the byte.
+    """
+    yield lambda: cluster.ledger
+    if not cluster._session.closed:
+        with _in_one_line("the account of this test's run does not balance"):
+            cluster.ledger.check()
 
 
 @contextmanager

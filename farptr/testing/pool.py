@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from farptr.client.run import Run
 
 DEFAULT_WORKERS = ("julie", "toby")
-OPTIONS = frozenset({"sync", "seed", "timeout", "shared"})
+OPTIONS = frozenset({"sync", "seed", "timeout", "shared", "journal"})
 SETTLE_S = 5.0
 """After a test its commands have this long to be done, or to make progress."""
 LEAVE_S = 1.0
@@ -47,6 +47,8 @@ class Wish(NamedTuple):
         if unknown:
             hint = f"it has {', '.join(sorted(OPTIONS))}; workers are named without a keyword"
             raise UsageError(f"the marker farptr has no option {unknown[0]!r}", hint=hint)
+        if options.get("journal"):  # the run of a test with the fixture ``ledger``: its account is this test's alone
+            shared = False
         placed = tuple(_placed(spec, folder) for spec in workers) or DEFAULT_WORKERS
         own = options.get("seed") is not None or any(isinstance(spec, Mapping) for spec in placed)
         if own and options.get("shared"):

@@ -592,6 +592,7 @@ OUTCOMES = {
     "test_lines.py": {"passed": 1},
     "test_module.py": {"passed": 2},
     "test_failing.py": {"failed": 1},
+    "test_private.py": {"passed": 1},
 }
 NUMBERS = re.compile(r"\b\d{11}\b")
 """Object ids differ from run to run."""

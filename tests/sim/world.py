@@ -216,7 +216,7 @@ class World:
 
     def put(self, deliveries: list[Delivery]) -> None:
         """Deliveries are on their way."""
-        for destination, frame, buffers in deliveries:
+        for destination, frame, buffers, *_ in deliveries:
             if destination in self.down:
                 _, end = read(frame)
                 self.down[destination].queue.append((frame[:end], frame[end:], buffers))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from farptr.client.run import Traffic
+from farptr.client.account import Traffic
 from farptr.demo import digits
 from farptr.demo.account import AGGREGATOR, QUESTIONS, verdict
 from farptr.demo.digits import Samples

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from farptr.client.run import Traffic
+from farptr.client.account import Traffic
 from farptr.demo import tour
 
 

@@ -1,0 +1,50 @@
+"""Where envelopes enter and leave the broker: what may look at them there, and what may hold them.
+
+Laws
+    A watch is told of each envelope once when it came, and then once of its end: ``handed`` to the socket of its
+    destination, or ``dropped``. What is for the broker itself ends when it comes. What came and has no end yet is in
+    flight: it waits for a fence, or something holds it.
+    A watch changes nothing and raises nothing. A hold gives back what is to leave now; the rest it gives to
+    ``Broker.hand`` when its time has come, in the order of each destination: turns are counted in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from farptr.broker.telling import Delivery
+from farptr.protocol.header import Header
+
+Hold = Callable[[list[Delivery]], list[Delivery]]
+"""Deliveries as the core decided them, in order; gives those that leave now."""
+
+
+class Watch(Protocol):
+    """Told of what passes; the journal is one."""
+
+    def joined(self, party: tuple[int, str, str, int, str], wire_bytes: int) -> None:
+        """A party was admitted: (number, name, role, pid, host), and the bytes of its hello."""
+
+    def left(self, number: int, why: str) -> None:
+        """A party is gone."""
+
+    def came(self, source: int, header: Header, frame: bytes, buffers: tuple[Any, ...]) -> None:
+        """An envelope came from a party, as it was at the socket."""
+
+    def handed(self, delivery: Delivery) -> None:
+        """An envelope was given to the socket of its destination."""
+
+    def dropped(self, source: int, header: Header, wire_bytes: int, why: str) -> None:
+        """An envelope that came goes nowhere."""
+
+    def state(self) -> dict[str, Any]:
+        """How it does, in plain values, with all it was told so far in place."""
+
+    def cut(self, delivery: Delivery, why: str) -> None:
+        """A delivery cannot be made: its destination is gone."""
+
+
+def wire_bytes_of(frame: bytes, buffers: tuple[Any, ...]) -> int:
+    """Bytes of all frames of an envelope, the transport's own framing excluded."""
+    return len(frame) + (sum(map(len, buffers)) if buffers else 0)

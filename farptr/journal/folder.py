@@ -1,0 +1,100 @@
+"""Where journals lie: ``DIR/<time>/`` with a manifest and files of records; ``DIR/latest`` leads to the newest."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import farptr
+from farptr.journal.records import FORMAT
+from farptr.protocol.errors import JournalError, NoJournal
+from farptr.protocol.header import VERSION
+
+DEFAULT = "runs"
+MANIFEST, LATEST, SUFFIX = "manifest.json", "latest", ".fpj"
+
+
+def make(folder: str | os.PathLike[str], *, now: datetime | None = None) -> Path:
+    """A fresh directory for one run's journal, and ``latest`` leads to it; raises JournalError."""
+    base = Path(folder)
+    stamp = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H-%M-%SZ")
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        path = next(p for p in _candidates(base / stamp) if _made(p))
+        fresh = base / f".latest-{os.getpid()}"
+        with contextlib.suppress(FileNotFoundError):
+            fresh.unlink()
+        fresh.symlink_to(path.name)
+        fresh.replace(base / LATEST)
+    except OSError as error:
+        raise JournalError(
+            f"no journal can be written in {base}: {error.strerror}", hint="name a directory that you may write"
+        ) from None
+    return path
+
+
+def _candidates(path: Path) -> Iterator[Path]:
+    yield path
+    for n in range(2, 10_000):
+        yield path.with_name(f"{path.name}-{n}")
+
+
+def _made(path: Path) -> bool:
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        return False
+    return True
+
+
+def manifest(run: str, seed: int | None, settings: dict[str, Any]) -> dict[str, Any]:
+    """What a run was: its seed, versions and settings."""
+    import numpy as np
+    import zmq
+
+    return {
+        "format": FORMAT, "protocol": VERSION, "farptr": farptr.__version__, "run": run, "seed": seed,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(), "numpy": np.__version__, "pyzmq": zmq.pyzmq_version(),
+        "libzmq": zmq.zmq_version(), **settings,
+    }  # fmt: skip
+
+
+def write_manifest(path: Path, fields: dict[str, Any]) -> None:
+    """A reader sees the old one or the new one, never a part."""
+    fresh = path / f".{MANIFEST}"
+    fresh.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+    fresh.replace(path / MANIFEST)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of a journal; raises NoJournal."""
+    try:
+        fields = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise NoJournal(
+            f"there is no journal in {path}", hint="`farptr up --journal DIR` or fp.up(…, journal=DIR) writes one"
+        )
+    return fields
+
+
+def found(path: str | os.PathLike[str] | None = None) -> Path:
+    """The directory of a journal: given itself, as a folder of several (then its newest), or none (``runs``)."""
+    wanted = Path(path or DEFAULT)
+    if not (wanted / MANIFEST).exists() and (wanted / LATEST).exists():
+        wanted = wanted / LATEST
+    read_manifest(wanted)
+    return wanted.resolve()
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files with records, oldest first."""
+    return sorted(path.glob(f"*{SUFFIX}"))

@@ -1,0 +1,1 @@
+"""Who received which bytes, and of whose data they were made: a fold over a journal."""
