@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         MessageTooLarge,
         NoJournal,
         NoRun,
+        NotAllowed,
         NotCollocated,
         NotSerializable,
         ObjectGone,
@@ -84,10 +85,10 @@ __all__ = [
     "AuthenticationFailed", "BadName", "BrokerLost", "DataSeen", "DeadlineExceeded", "Exhausted", "FarptrError",
     "FunctionsOff", "HopLimit", "ImplicitFetch", "ImplicitFetchError", "Interrupted", "InvalidRemoteGet",
     "JournalDamaged", "JournalError", "JournalVersion", "LoadFailed", "MessageTooLarge", "NoJournal", "NoRun",
-    "NotCollocated", "NotSerializable", "ObjectGone", "Overloaded", "PointerSpent", "ProtocolError", "RemoteError",
-    "RunError", "RunExists", "SessionClosed", "SessionExpired", "SeveralFailed", "StalePointer", "StartFailed",
-    "UnknownData", "UnknownWorker", "UnsupportedOperation", "UnsupportedValue", "UnusableKey", "UsageError",
-    "VersionMismatch", "WorkerLost", "WorkerOutOfMemory", "WorkerUnresponsive",
+    "NotAllowed", "NotCollocated", "NotSerializable", "ObjectGone", "Overloaded", "PointerSpent", "ProtocolError",
+    "RemoteError", "RunError", "RunExists", "SessionClosed", "SessionExpired", "SeveralFailed", "StalePointer",
+    "StartFailed", "UnknownData", "UnknownWorker", "UnsupportedOperation", "UnsupportedValue", "UnusableKey",
+    "UsageError", "VersionMismatch", "WorkerLost", "WorkerOutOfMemory", "WorkerUnresponsive",
 ]  # fmt: skip
 
 _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {

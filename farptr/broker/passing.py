@@ -23,8 +23,8 @@ Hold = Callable[[list[Delivery]], list[Delivery]]
 class Watch(Protocol):
     """Told of what passes; the journal is one."""
 
-    def joined(self, party: tuple[int, str, str, int, str], wire_bytes: int) -> None:
-        """A party was admitted: (number, name, role, pid, host), and the bytes of its hello."""
+    def joined(self, party: tuple[int, str, str, int, str, str], wire_bytes: int) -> None:
+        """A party was admitted: (number, name, role, pid, host, user), and the bytes of its hello."""
 
     def left(self, number: int, why: str) -> None:
         """A party is gone."""

@@ -27,10 +27,12 @@ class Party(NamedTuple):
     role: str
     pid: int
     host: str
+    user: str = ME
+    """Of a client: the name on its key."""
 
-    def row(self) -> tuple[int, str, str, int, str]:
+    def row(self) -> tuple[int, str, str, int, str, str]:
         """As it travels in a roster."""
-        return (self.number, self.name, self.role, self.pid, self.host)
+        return (self.number, self.name, self.role, self.pid, self.host, self.user)
 
 
 class Roster:
@@ -60,7 +62,9 @@ class Roster:
                 raise BadName(f"a worker called {name!r} is already here", hint="give it another name")
         if self._next_number >= PARTIES:
             raise Exhausted("this run has no party numbers left", hint="start a new run")
-        party = Party(self._next_number, str(name) if role == WORKER else ME, role, pid, host)
+        party = Party(
+            self._next_number, str(name) if role == WORKER else ME, role, pid, host, str(hello.get("user", ME))
+        )
         self._next_number += 1
         self.live[party.number] = party
         if role == WORKER:
@@ -104,7 +108,7 @@ class Roster:
         number = self._names.get(name)
         return None if number is None else self.live[number]
 
-    def rows(self) -> list[tuple[int, str, str, int, str]]:
+    def rows(self) -> list[tuple[int, str, str, int, str, str]]:
         """Live parties as they travel."""
         return [party.row() for party in self.live.values()]
 

@@ -34,6 +34,7 @@ from farptr.protocol.errors import (
     RunError,
 )
 from farptr.protocol.header import Header, Kind, encode
+from farptr.protocol.names import ME
 from farptr.transport.ends import LAST_WORDS_LINGER_MS
 from farptr.transport.recycling import recycle
 
@@ -158,9 +159,14 @@ class Broker:
     def close(self) -> None:
         """Close everything; peers notice by themselves."""
         self._waker.close()
-        for route in self._guests.by_route:  # their machines cannot see this process end
+        if self._guests.by_route:  # their machines cannot see this process end
+            bye = encode(Header(Kind.BYE, epoch=self.core.epoch))
             with contextlib.suppress(zmq.ZMQError):
-                self._router.send_multipart([route, encode(Header(Kind.BYE, epoch=self.core.epoch))])
+                # A signal may have struck between a route and its frame: then this is the frame, else it is refused.
+                self._router.send(bye)
+            for route in self._guests.by_route:
+                with contextlib.suppress(zmq.ZMQError):
+                    self._router.send_multipart([route, bye])
         self._router.close(linger=LAST_WORDS_LINGER_MS if self._guests.by_route else 0)
         self._context.term()
         self._exits.close()
@@ -314,6 +320,7 @@ class Broker:
             user = user_of(frames[0]) if frames else ""
             uid, pid = peer_of(frames[0]) if frames and not user else (None, None)
             hello = hello_of([f.bytes for f in frames], uid)
+            hello["user"] = user.partition(" ")[0] or ME  # whatever it said
             if user:
                 self._guests.admit(frames[0], user, hello)
             if pid is not None:

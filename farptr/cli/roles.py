@@ -13,7 +13,14 @@ from farptr.cli.interrupts import noted
 from farptr.cli.manual import Manual
 from farptr.cli.names import RUN_VARIABLE, complete_file, complete_run, run_option
 from farptr.cli.output import INTERRUPTED, hint_next, option_for
-from farptr.cli.wanted import bind_options, functions_of, functions_options, key_option, memory_limit_option
+from farptr.cli.wanted import (
+    allow_option,
+    bind_options,
+    functions_of,
+    functions_options,
+    key_option,
+    memory_limit_option,
+)
 
 if TYPE_CHECKING:
     from farptr.launch.rundir import RunInfo
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
 )
 @click.option("--load", metavar="FILE", shell_complete=complete_file, help="Arrays of its own: an .npz or .npy file.")
 @key_option
+@allow_option
 @memory_limit_option
 @functions_options
 def worker(
@@ -39,6 +47,7 @@ def worker(
     address: str,
     load: str | None,
     key: str | None,
+    allow: str | None,
     memory_limit: int | None,
     functions: bool,
     functions_private: bool,
@@ -66,7 +75,7 @@ def worker(
     with noted() as signals:
         allowed = functions_of(functions, functions_private)
         found = address if "://" in address else find(address).address
-        serve(name, found, load=load, functions=allowed, memory_limit_bytes=memory_limit, key=key)
+        serve(name, found, load=load, functions=allowed, memory_limit_bytes=memory_limit, key=key, allow=allow)
     return _ended(f"worker {name}", signals)
 
 

@@ -13,6 +13,7 @@ from farptr.cli.names import complete_log, complete_worker, run_option
 from farptr.cli.output import INTERRUPTED, console, hint_next, json_option, option_for, print_json
 from farptr.cli.roles import join_from_afar
 from farptr.cli.wanted import (
+    allow_option,
     bind_options,
     functions_of,
     functions_options,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("-d", "--detach", is_flag=True, help="Return when all are up; the run goes on.")
 @click.option("--restart", "restart", is_flag=True, help="Start a worker that dies again, 5 times in 30 s at most.")
 @memory_limit_option
+@allow_option
 @journal_option
 @functions_options
 @bind_options
@@ -45,6 +47,7 @@ def up(
     detach: bool,
     restart: bool,
     memory_limit: int | None,
+    allow: str | None,
     journal: str | None,
     functions: bool,
     functions_private: bool,
@@ -60,6 +63,7 @@ def up(
 
     A worker that --restart starts again has its own data, and nothing else. With --memory-limit an operation that needs
     more fails with WorkerOutOfMemory, and the worker goes on (Linux only).
+    With --allow only the clients it names may see, use and fetch what workers have, and run functions there.
     With --bind workers and clients on other machines can join, each with a key (`farptr keys`); NAMEs may be left out.
 
     Examples:
@@ -75,6 +79,7 @@ def up(
       6  the broker died while the logs were shown     130  ended by Ctrl-C
     """
     from farptr.launch.start import start
+    from farptr.protocol.authority import allowed_text
 
     if json and not detach:
         raise click.UsageError("--json goes with -d: what follows in the foreground are logs")
@@ -88,6 +93,7 @@ def up(
         memory_limit_bytes=memory_limit,
         bind=bind,
         keys=keys,
+        allow=allowed_text(allow),
         journal=journal and os.path.abspath(journal),  # noqa: PTH100 - as the shell has it
     )
     _show_started(running.info, detach=detach, as_json=json)

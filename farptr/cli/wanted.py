@@ -96,6 +96,12 @@ key_option = click.option(
     shell_complete=complete_file,
     help="The key to join over the network with (tcp://…).",
 )
+allow_option = click.option(
+    "--allow",
+    "allow",
+    metavar="CLIENTS",
+    help="Which clients may do what to the worker, as in me,bob:names+use; rights are names, use, fetch, run.",
+)
 journal_option = click.option(
     "--journal",
     "journal",

@@ -122,7 +122,7 @@ def broker_pid(run: Run) -> int:
 
 def live(run: Run, name: str) -> tuple[int, int]:
     """Party number and pid of a live worker, by hand or not; raises UnknownWorker."""
-    for number, known, role, pid, host in run._session.ask_broker("parties"):
+    for number, known, role, pid, host, *_ in run._session.ask_broker("parties"):
         if role == "worker" and known == name:
             _check_near(run, name, host)
             return number, pid

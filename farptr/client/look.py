@@ -50,7 +50,7 @@ def look(run: Run) -> list[Holder]:
     """
     session = run._session
     rows = session.ask_broker("rows", settled=True)
-    parties = {number: (name, role, pid) for number, name, role, pid, _ in session.ask_broker("parties")}
+    parties = {number: (name, role, pid) for number, name, role, pid, *_ in session.ask_broker("parties")}
     found: list[Holder] = []
     for number, (name, role, pid) in parties.items():
         if role == "client":

@@ -23,6 +23,7 @@ from farptr.client.why import Why, why
 from farptr.client.workers import Me, Worker
 from farptr.launch.rundir import find
 from farptr.launch.start import Running, check_platform, start
+from farptr.protocol.authority import Allow, allowed_text
 from farptr.protocol.errors import UnknownWorker
 from farptr.protocol.functions import Functions
 from farptr.protocol.functions import checked as checked_functions
@@ -280,6 +281,7 @@ def up(
     memory_limit: int | str | None = None,
     bind: str | None = None,
     keys: str | os.PathLike[str] | None = None,
+    allow: Allow | None = None,
     journal: bool | str | os.PathLike[str] = False,
 ) -> Run:
     """Start a broker and one process for each worker; returns when all have registered.
@@ -300,6 +302,8 @@ def up(
         bind: where to listen for other machines, ``tcp://HOST:PORT``, each with a key (docs/keys.md); then no worker
             need be named here.
         keys: the directory of these keys (default: $FARPTR_KEYS, else the user's own).
+        allow: which clients may do what to the workers, as in ``"me,bob:names+use"`` (docs/keys.md); everybody may do
+            everything without it. Who holds a pointer uses it all the same.
         journal: a folder in which this run writes its journal (True: ``runs``), for ``sim.ledger`` and what follows.
 
     The run ends with ``close()``, with its ``with`` block, and with this process, however that ends.
@@ -321,6 +325,7 @@ def up(
         memory_limit_bytes=None if memory_limit is None else size_bytes(memory_limit),
         bind=bind,
         keys=keys,
+        allow=allowed_text(allow),
         journal=folder_of(journal),
     )
     try:

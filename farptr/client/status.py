@@ -85,10 +85,10 @@ def _asked(info: RunInfo) -> list[Process]:
         me = run._session.core.number
         queues = run._session.ask_broker("progress")["queues"]
         parties = [row for row in run._session.ask_broker("parties") if row[0] != me]
-        counts = _counts(run, [name for _, name, role, _, _ in parties if role == "worker"])
+        counts = _counts(run, [name for _, name, role, *_ in parties if role == "worker"])
     return [
         Process(name, role, pid, _doing(name, role, queues), counts.get(name), far=host.startswith(FAR))
-        for _, name, role, pid, host in parties
+        for _, name, role, pid, host, _ in parties
     ]
 
 

@@ -71,7 +71,7 @@ class Journal:
 
     # ------------------------------------------------------------ the watch
 
-    def joined(self, party: tuple[int, str, str, int, str], wire_bytes: int) -> None:
+    def joined(self, party: tuple[int, str, str, int, str, str], wire_bytes: int) -> None:
         """A party was admitted."""
         # Neither pid nor host: they would differ from run to run.
         self._note("joined", {"party": list(party[:3]), "bytes": wire_bytes})

@@ -31,6 +31,7 @@ def broker_body(main: BrokerMain, spec: Spec, rundir: RunDir, control: socket.so
 
 def worker_body(main: WorkerMain, spec: Spec, worker: WorkerSpec, rundir: RunDir, lifeline: int) -> Callable[[], None]:
     """A worker's life, for ``children.fork``."""
+    more: dict[str, Any] = {"allow": spec.allow} if spec.allow is not None else {}
 
     def body() -> None:
         main(
@@ -40,6 +41,7 @@ def worker_body(main: WorkerMain, spec: Spec, worker: WorkerSpec, rundir: RunDir
             functions=worker.functions,
             lifeline=lifeline,
             memory_limit_bytes=spec.memory_limit_bytes,
+            **more,
         )
 
     return body

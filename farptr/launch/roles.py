@@ -41,6 +41,7 @@ class WorkerMain(Protocol):
         functions: str,
         lifeline: int,
         memory_limit_bytes: int | None,
+        allow: str | None = None,
     ) -> None:
         """Join the broker at ``address`` as ``name`` and serve.
 

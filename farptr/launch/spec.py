@@ -48,6 +48,8 @@ class Spec:
     """Where the broker listens for other machines too, ``tcp://…``."""
     keys: str | None = None
     """Directory of the ring of who may come from there."""
+    allow: str | None = None
+    """Which clients may do what to the workers (``protocol.authority``); None for everybody everything."""
     journal: str | None = None
     """The folder in which the run's journal is to be; None for no journal."""
 

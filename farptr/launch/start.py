@@ -155,6 +155,7 @@ def start(
     memory_limit_bytes: int | None = None,
     bind: str | None = None,
     keys: str | os.PathLike[str] | None = None,
+    allow: str | None = None,
     journal: str | None = None,
 ) -> Running:
     """Start a run and return when every worker has joined it.
@@ -172,6 +173,7 @@ def start(
         memory_limit_bytes: what each worker may take beyond what it has when it has registered.
         bind: where the broker listens for other machines too, ``tcp://…``.
         keys: directory of the ring of who may come from there; None for the user's own.
+        allow: which clients may do what to the workers (``protocol.authority``); None for everybody everything.
         journal: the folder for the run's journal, absolute; None for no journal.
 
     Raises BadName, RunExists, StartFailed, RuntimeDirectory, UnsupportedPlatform, or the error of a worker that could
@@ -193,6 +195,7 @@ def start(
         memory_limit_bytes=memory_limit_bytes,
         bind=bind,
         keys=None if bind is None else ring_for(bind, keys),
+        allow=allow,
         journal=journal,
     )
     supervised = _Supervised(_spawn(module))

@@ -14,7 +14,8 @@
     │   ├── NotSerializable           pickle, copy or deepcopy of a pointer
     │   ├── SessionClosed             the run was closed on this side
     │   ├── WrongProcess              a forked child uses its parent's session
-    │   └── FunctionsOff              a cell for a worker that runs none
+    │   ├── FunctionsOff              a cell for a worker that runs none
+    │   └── NotAllowed                what this client may not do to that worker
     ├── RunError                    a run cannot be started, found or joined
     │   ├── NoRun                     nothing runs under that name or address
     │   ├── RunExists                 that name is in use
@@ -170,6 +171,12 @@ class FunctionsOff(UsageError):
     """A worker was asked to run a cell, and was not started with functions, or has loaded data of its own."""
 
     code = 1113
+
+
+class NotAllowed(UsageError, PermissionError):
+    """The client has not the right to do this to the worker."""
+
+    code = 1114
 
 
 class RunError(FarptrError):

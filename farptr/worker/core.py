@@ -18,6 +18,7 @@ from typing import Any
 
 from farptr.protocol import body as bodies
 from farptr.protocol import values
+from farptr.protocol.authority import FETCH, Allowed
 from farptr.protocol.commands import (
     ASK,
     CALL,
@@ -47,13 +48,14 @@ from farptr.protocol.commands import (
     VALUE,
     Envelope,
 )  # fmt: skip
-from farptr.protocol.errors import ProtocolError, Report
+from farptr.protocol.errors import FarptrError, ProtocolError, Report
 from farptr.protocol.functions import OFF
 from farptr.protocol.header import Header, Kind, Ones, References, names_of
 from farptr.protocol.ids import IdBlock, make_name, worker_of
 from farptr.protocol.shapes import check_command, is_numbered
 from farptr.protocol.standard import WHERE
 from farptr.worker import execute
+from farptr.worker.authority import Authority, without_values
 from farptr.worker.calls import Calls
 from farptr.worker.cells import Cells
 from farptr.worker.failures import report_of
@@ -77,6 +79,7 @@ class WorkerCore:
         functions: str = OFF,
         admit: Callable[[int], None] | None = None,
         near: bool = False,
+        allowed: Allowed | None = None,
     ) -> None:
         self.number, self.epoch = number, epoch
         self._near = near
@@ -92,8 +95,9 @@ class WorkerCore:
         self._asked = 0
         """Sequence number of the question for more ids, while it has no answer."""
         self._out = Outbox(number, epoch)
+        self.authority = Authority(allowed, lambda: self.names.get(number, f"worker {number}"))
         self._turn = Turn(number, ids, self.store, self._out, self.names, self._command)
-        self._turn.admit = admit
+        self._turn.admit, self._turn.authority = admit, self.authority
         self._calls = calls = Calls(self._turn, self._fail)
         self._places = places = Places(self._turn)
         finding = Finding(self._turn, places)
@@ -121,7 +125,13 @@ class WorkerCore:
     def news(self, news: dict[str, Any]) -> None:
         """A party joined (or left: its name stays known, for messages)."""
         if "joined" in news:
-            self.names[news["joined"][0]] = news["joined"][1]
+            self.know(news["joined"])
+
+    def know(self, row: Any) -> None:
+        """A party of the run, as in a roster."""
+        self.names[row[0]] = row[1]
+        if row[2] == "client":
+            self.authority.users[row[0]] = row[5]
 
     def ask_for_ids(self) -> Envelope | None:
         """The question for another block of ids, to be sent before a turn; None while none is needed."""
@@ -189,6 +199,7 @@ class WorkerCore:
             self._out.reply(self._failed(numbers, ProtocolError("a malformed command")))
             return
         try:
+            self.authority.check_command(self._turn.root, command)
             handler(command)
         except Exception as error:  # whatever a command does, the worker lives on and somebody is told
             self._fail(command, error)
@@ -208,6 +219,8 @@ class WorkerCore:
             self._turn.check_hop()
             self._turn.go_on(worker_of(entry.value.target), (number, GET, entry.value.target, *far), [])
             return
+        if entry.keep == KEEP_OWN:
+            self.authority.check(self._turn.root, FETCH)
         answer: Command = (number, VALUE, self._turn.encoded(entry.value, None))
         if far:
             answer = (*answer, entry.about, name)
@@ -230,6 +243,8 @@ class WorkerCore:
         else:
             answer = execute.ask(value, question)
             if question == "item":
+                if self.store.by_name[name].keep == KEEP_OWN:
+                    self.authority.check(self._turn.root, FETCH)
                 self._out.moved(value)
             self._out.reply((number, PLAIN, answer))
 
@@ -268,7 +283,9 @@ class WorkerCore:
         return (command[0], status, tuple(self._report(command, error)))
 
     def _report(self, command: Command, error: Exception) -> Report:
-        return report_of(command, error, self.number, self._turn.hop, self._turn.root)
+        report = report_of(command, error, self.number, self._turn.hop, self._turn.root)
+        ours = isinstance(error, FarptrError)  # its message is farptr's own
+        return report if ours or not self._cells.private else without_values(report)
 
     def check(self) -> None:
         """Assert the laws that one look can see, between turns."""

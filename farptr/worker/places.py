@@ -12,9 +12,11 @@ from __future__ import annotations
 from typing import Any
 
 from farptr.protocol import values
-from farptr.protocol.commands import KEEP_NOT, KEEP_SENT, PULL, PUSH, REPORT, About
-from farptr.protocol.errors import BadName, InvalidRemoteGet, ObjectGone
+from farptr.protocol.authority import FETCH
+from farptr.protocol.commands import KEEP_NOT, KEEP_OWN, KEEP_SENT, PULL, PUSH, REPORT, About
+from farptr.protocol.errors import BadName, InvalidRemoteGet, NotAllowed, ObjectGone
 from farptr.protocol.ids import id_of, worker_of
+from farptr.worker.failures import report_of
 from farptr.worker.store import Entry, Failure, Pointer, Value
 from farptr.worker.turn import Command, Turn
 
@@ -36,7 +38,7 @@ class Places:
             # The client has counted an export of the new name, and something may live under it.
             self._out.command(there, (command[0], PUSH, new, 1, KEEP_NOT, None, None))
             raise
-        keep, value = entry.keep, entry.value
+        keep, value = entry.keep, self._leaving(command, entry)
         if copy or entry.stays:
             self._put_at(there, command, new, value, 1, KEEP_NOT if owned else KEEP_SENT, entry.about)
             return
@@ -46,6 +48,15 @@ class Places:
         entry.keep = KEEP_NOT
         self.store.replace(entry, Pointer(new))
         self.free_unless_held(entry)
+
+    def _leaving(self, command: Command, entry: Entry) -> Value:
+        """What goes to another place: the value, or a failure instead of data that this client may not have."""
+        if entry.keep == KEEP_OWN:
+            try:
+                self._turn.authority.check(self._turn.root, FETCH)
+            except NotAllowed as error:
+                return Failure(report_of(command, error, self.number, self._turn.hop, self._turn.root))
+        return entry.value  # type: ignore[no-any-return]
 
     def _put_at(
         self,
@@ -89,12 +100,12 @@ class Places:
     def _pull_local(self, command: Command, target: int, copy: bool) -> None:
         name = command[2]
         far = self.store.entry(target)
-        value = far.value
+        value = self._leaving(command, far)
         if type(value) is Pointer and value.target == name:
             return
         near = self.store.entry(name)
         if copy or far.stays:
-            self.store.replace(near, value if type(value) is Pointer or type(value) is Failure else value.copy())
+            self.store.replace(near, value if isinstance(value, Pointer | Failure) else value.copy())
             return
         self.store.replace(near, value)
         self.store.export(name)
@@ -106,7 +117,7 @@ class Places:
         """Give an object to the worker that asks for it; a pointer to there stays here."""
         _, _, name, new, copy = command
         entry = self.store.entry(name)
-        value = entry.value
+        value = self._leaving(command, entry)
         if type(value) is Pointer and value.target == new:
             return
         leaves = not (copy or entry.stays)

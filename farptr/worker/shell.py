@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from farptr.protocol import body as bodies
+from farptr.protocol.authority import Allowed, allowed_of
 from farptr.protocol.commands import Envelope
 from farptr.protocol.errors import ProtocolError, refusal
 from farptr.protocol.functions import OFF
@@ -48,6 +49,7 @@ def serve(
     lifeline: int | None = None,
     memory_limit_bytes: int | None = None,
     key: str | None = None,
+    allow: str | None = None,
 ) -> None:
     """Run a worker until it is told to stop, its broker is gone, or its lifeline breaks.
 
@@ -59,10 +61,12 @@ def serve(
         lifeline: file descriptor that reads end-of-file when the process that started this one is gone.
         memory_limit_bytes: what it may take beyond what it has once it has registered (``limits``).
         key: file to join a broker on another machine with.
+        allow: which clients may do what to it (``protocol.authority``); None for everybody everything.
 
     Raises:
         FarptrError: the worker could not load its data or register.
     """
+    allowed = None if allow is None else allowed_of(allow)
     if memory_limit_bytes:
         limits.prepare()
     else:
@@ -78,7 +82,7 @@ def serve(
     gc.set_threshold(GC_THRESHOLD)
     _end_with(dealer, [] if lifeline is None else [lifeline])
     try:
-        _loop(dealer, arrays, functions, limits.Memory(memory_limit_bytes) if memory_limit_bytes else None)
+        _loop(dealer, arrays, functions, allowed, limits.Memory(memory_limit_bytes) if memory_limit_bytes else None)
     except (Stopped, KeyboardInterrupt):
         if dealer.cut and not (dealer.far and dealer.has_ended()):
             raise cut_off() from None
@@ -122,7 +126,9 @@ def _turn_within(memory: limits.Memory, core: WorkerCore, envelope: Envelope) ->
         return core.turn(envelope)
 
 
-def _loop(dealer: Dealer, arrays: dict[str, Any], functions: str, memory: limits.Memory | None) -> None:
+def _loop(
+    dealer: Dealer, arrays: dict[str, Any], functions: str, allowed: Allowed | None, memory: limits.Memory | None
+) -> None:
     welcome = dealer.welcome
     ids = IdBlock(welcome["seed"], welcome["block"])
     admit = memory.admit if memory is not None else None
@@ -133,8 +139,10 @@ def _loop(dealer: Dealer, arrays: dict[str, Any], functions: str, memory: limits
         functions=functions,
         admit=admit,
         near=welcome["near"],
+        allowed=allowed,
     )
-    core.names.update({row[0]: row[1] for row in welcome["roster"]})
+    for row in welcome["roster"]:
+        core.know(row)
     core.load(arrays)
     own = f", own data: {', '.join(sorted(arrays))}" if arrays else ""
     log.info("joined run %s as party %d%s", welcome["run"], welcome["number"], own)

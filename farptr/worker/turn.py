@@ -16,6 +16,7 @@ from farptr.protocol.errors import HopLimit, ProtocolError
 from farptr.protocol.header import HOP_LIMIT, Header
 from farptr.protocol.ids import IdBlock, worker_of
 from farptr.protocol.shapes import report_in
+from farptr.worker.authority import Authority
 from farptr.worker.failures import report_of
 from farptr.worker.outbox import Outbox
 from farptr.worker.store import Failure, Order, Pointer, Store, Value
@@ -38,6 +39,8 @@ class Turn:
         """What came with the envelope."""
         self.admit: Callable[[int], None] | None = None
         """Raises when there is no room for an array of so many bytes that has come; None where there is no bound."""
+        self.authority: Authority
+        """Who may do what here."""
         self._names = names
         self._follow = follow
         """Carries out one command."""

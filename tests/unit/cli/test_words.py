@@ -108,10 +108,11 @@ def test_lines_through_a_pipe(text, printed, capsys):
 
 def test_every_command_that_prints_rows_has_json():
     with_json = {name for name, command in cli.commands.items() if any(p.name == "json" for p in command.params)}
-    assert with_json == {"up", "ps", "objects", "add", "rm", "kill", "stop", "cont", "restart", "doctor", "gc", "bench"}
+    rows = {"up", "ps", "objects", "add", "rm", "kill", "stop", "cont", "restart", "doctor", "gc", "bench", "ledger"}
+    assert with_json == rows
 
 
 def test_every_command_that_concerns_a_run_takes_c():
     with_run = {name for name, command in cli.commands.items() if any("-c" in p.opts for p in command.params)}
     acting = {"add", "rm", "kill", "stop", "cont", "restart"}
-    assert with_run == {"up", "down", "ps", "objects", "logs", "shell", "broker", "gc"} | acting
+    assert with_run == {"up", "down", "ps", "objects", "logs", "shell", "broker", "gc", "monitor"} | acting

@@ -1,0 +1,68 @@
+"""Who may do what to this worker (``protocol.authority``), and what failures may say where it has data of its own.
+
+Laws
+    1. Who a client is, the broker says: a client of the broker's machine is ``me``, another has its key's name.
+    2. A refusal is an error that says who lacks which right; nothing was done then.
+    3. Where there is data of the worker's own, what NumPy says of a failure names shapes, dtypes and operations, and no
+       value: it may be one of that data, or computed of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from farptr.protocol.authority import FETCH, NAMES, NOTHING, RUN, USE, Allowed
+from farptr.protocol.commands import CELL, CLEAR, FORGET, LIST, NAMED, SEARCH
+from farptr.protocol.errors import NotAllowed, Report
+
+_NEEDED = {LIST: NAMES, NAMED: USE, SEARCH: USE, CLEAR: USE, FORGET: USE, CELL: RUN}
+_FREE_LISTS = ("count", "edges")
+"""They show numbers and ids alone."""
+_WORDS = {
+    NAMES: "see what {0} has", USE: "use what others have on {0}", FETCH: "have {0}'s own data",
+    RUN: "run functions on {0}",
+}  # fmt: skip
+_SAFE = re.compile(
+    r"operands could not be broadcast|matmul: |ufunc '|cannot reshape array|axis \d|all the input|shapes? |"
+    r"could not broadcast|zero-size array|unsupported operand|non-broadcastable|The requested dtype|Cannot cast|"
+    r"index \S+ is out of bounds for axis|too many indices|Last 2 dimensions|Singular matrix|Incompatible dimension|"
+    r"array must|dtype|input must|No loop matching|setting an array element"
+)
+_VALUES = re.compile(r"index \S+ is")
+WITHHELD = "its message is withheld: this worker has data of its own, and the message may tell of values"
+
+
+class Authority:
+    """The rights at one worker. Without ``allowed`` everybody has all."""
+
+    def __init__(self, allowed: Allowed | None, called: Callable[[], str]) -> None:
+        self._allowed, self._called = allowed, called
+        self.users: dict[int, str] = {}
+        """Clients by number."""
+
+    def check(self, root: int, right: str) -> None:
+        """Raise NotAllowed unless that client has the right."""
+        if self._allowed is None:
+            return
+        user = self.users.get(root, "")
+        if right not in self._allowed.get(user, NOTHING):
+            worker = self._called()
+            everybody = ", ".join(name for name, rights in self._allowed.items() if right in rights) or "nobody"
+            raise NotAllowed(
+                f"client {user or root} may not {_WORDS[right].format(worker)}",
+                hint=f"{worker} was started so that {everybody} may (--allow, fp.up(allow=…))",
+            )
+
+    def check_command(self, root: int, command: Any) -> None:
+        """Raise NotAllowed for a command that takes a right which the client lacks."""
+        right = None if self._allowed is None else _NEEDED.get(command[1])
+        if right is not None and not (command[1] == LIST and command[2] in _FREE_LISTS):
+            self.check(root, right)
+
+
+def without_values(report: Report) -> Report:
+    """The report of a failure of NumPy's, without anything that may be a value."""
+    text = report.message if _SAFE.match(report.message) else WITHHELD
+    return report._replace(message=_VALUES.sub("an index is", text), trace="")

@@ -1,0 +1,136 @@
+"""Who may do what to a worker, and what nobody is told of its own data."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+import farptr as fp
+from farptr.client.cells import run_cell
+from farptr.keys.ring import Ring
+from tests.integration.commands import farptr, ok
+
+SECRET = "hush-4711"
+
+
+@pytest.fixture
+def ring(base, monkeypatch):
+    """A ring with keys for the clients ana and bob."""
+    monkeypatch.setenv("FARPTR_KEYS", str(base / "ring"))
+    found = Ring()
+    for name in ("ana", "bob"):
+        found.new(name, "client")
+    return found
+
+
+@pytest.fixture
+def shard(tmp_path):
+    path = tmp_path / "shard.npz"
+    np.savez(path, x=np.array([4711.5, 2.0]), words=np.array([SECRET, "x"]))
+    return str(path)
+
+
+def test_each_client_does_what_it_may_and_no_more(ring, shard):
+    with fp.up({"julie": shard}, bind="tcp://127.0.0.1:*", allow="me,bob:names") as sim:
+        assert sim["julie"]["x"].get_copy().tolist() == [4711.5, 2.0]
+        mine = fp.tensor([1, 2]).send(sim["julie"])
+        with fp.connect(sim.bound, key=ring.path / "bob.key") as run:
+            julie = run["julie"]
+            assert len(julie._objects) == 3
+            with pytest.raises(
+                fp.NotAllowed, match=r"client bob may not use what others have on julie.*\n.*so that me may"
+            ):
+                julie["x"]
+            with pytest.raises(PermissionError):
+                run.search("x")
+            julie.clear_objects()  # nobody waits for that
+            with pytest.raises(fp.NotAllowed):
+                run.sync()
+            own = fp.tensor([3, 4]).send(julie)  # who holds a pointer uses it
+            assert (own + own).get().tolist() == [6, 8]
+        with fp.connect(sim.bound, key=ring.path / "ana.key") as run:
+            with pytest.raises(fp.NotAllowed, match="client ana may not see what julie has"):
+                run["julie"]._objects  # noqa: B018
+            assert repr(run["julie"]) == "<VirtualWorker id:julie #objects:3>"
+            assert fp.tensor([3]).send(run["julie"]).get().tolist() == [3]
+        assert mine.get().tolist() == [1, 2]
+
+
+def test_names_of_local_clients_are_no_keys_names(ring, shard):
+    """Who is here is ``me``, whatever it says; who has a key is who the key is for."""
+    with fp.up({"julie": shard}, bind="tcp://127.0.0.1:*", allow="bob") as sim:
+        with pytest.raises(fp.NotAllowed, match="client me may not"):
+            sim["julie"]["x"]
+        with fp.connect(sim.bound, key=ring.path / "bob.key") as run:
+            assert run["julie"]["x"].shape == (2,)
+
+
+def test_without_fetch_own_data_stays_as_it_is(shard):
+    with fp.up({"julie": shard}, "toby", allow="me:names+use") as sim:
+        julie, toby = sim
+        x = julie["x"]
+        assert float(x.mean()) == 2356.75  # what is computed of it is the client's
+        for call in (x.get, x.get_copy, lambda: x.move(toby).get(), lambda: far(x.clone().send(toby)).get()):
+            with pytest.raises(fp.NotAllowed, match="client me may not have julie's own data"):
+                call()
+        x = julie["x"]
+        assert x.shape == (2,)
+        (said,) = run_cell([julie], "1")
+        assert isinstance(said.error, fp.NotAllowed)
+        assert "run functions" in str(said.error)
+
+
+def far(pointer):
+    pointer.remote_get()
+    return pointer.get()
+
+
+def test_no_surface_shows_a_value_of_own_data(base, shard):
+    with fp.up({"julie": shard}, "toby", name="private") as sim:
+        julie, toby = sim
+        words, x = julie["words"], julie["x"]
+        shown = io.StringIO()
+        for thing in (
+            julie,
+            sim,
+            words,
+            x,
+            julie._objects,
+            sim.search("words"),
+            sim.traffic(),
+            sim.why(x),
+            sim.leaks(),
+        ):
+            print(repr(thing), thing, file=shown)
+        for call in (
+            lambda: words.astype(float).get(),
+            lambda: words.astype("M8[s]").get(),
+            lambda: fp.tensor(np.arange(3)).send(julie)[x.astype(int)].get(),
+            lambda: (words + x).get(),
+            lambda: np.linalg.inv(x).get(),
+            lambda: x.reshape(7).get(),
+        ):
+            with pytest.raises(fp.RemoteError) as caught:
+                call()
+            print(caught.value, caught.value.__notes__ if hasattr(caught.value, "__notes__") else "", file=shown)
+        words.send(toby)
+        print(toby._objects, file=shown)
+        for command in (["objects"], ["objects", "--json"], ["objects", "--tree"], ["ps", "--json"], ["logs", "julie"]):
+            done = farptr(*command, "-c", "private")
+            assert done.returncode == 0, done
+            print(done.stdout, done.stderr, file=shown)
+    text = shown.getvalue()
+    assert "words" in text
+    assert "4711" not in text, [line for line in text.splitlines() if "4711" in line]
+
+
+def test_the_command_line(base, shard):
+    ok("up", f"julie={shard}", "-d", "--allow", "me:names")
+    rows = json.loads(ok("objects", "--json"))
+    assert rows
+    with fp.connect() as sim, pytest.raises(fp.NotAllowed):
+        sim["julie"]["x"]
+    ok("down")
