@@ -84,10 +84,11 @@ __all__ = [
     "AuthenticationFailed", "BadName", "BrokerLost", "DataSeen", "DeadlineExceeded", "Exhausted", "FarptrError",
     "FunctionsOff", "HopLimit", "ImplicitFetch", "ImplicitFetchError", "Interrupted", "InvalidRemoteGet",
     "JournalDamaged", "JournalError", "JournalVersion", "LoadFailed", "MessageTooLarge", "NoJournal", "NoRun",
-    "NotCollocated", "NotSerializable", "ObjectGone", "Overloaded", "PointerSpent", "ProtocolError", "RemoteError",
-    "RunError", "RunExists", "SessionClosed", "SessionExpired", "SeveralFailed", "StalePointer", "StartFailed",
-    "UnknownData", "UnknownWorker", "UnsupportedOperation", "UnsupportedValue", "UnusableKey", "UsageError",
-    "VersionMismatch", "WorkerLost", "WorkerOutOfMemory", "WorkerUnresponsive",
+    "NotCollocated",
+    "NotSerializable", "ObjectGone", "Overloaded", "PointerSpent", "ProtocolError", "RemoteError", "RunError",
+    "RunExists", "SessionClosed", "SessionExpired", "SeveralFailed", "StalePointer", "StartFailed", "UnknownData",
+    "UnknownWorker", "UnsupportedOperation", "UnsupportedValue", "UnusableKey", "UsageError", "VersionMismatch",
+    "WorkerLost", "WorkerOutOfMemory", "WorkerUnresponsive",
 ]  # fmt: skip
 
 _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
