@@ -149,7 +149,7 @@ class Ledger:
         told = f"{first.value_bytes} bytes {first.kind}, {first.what} by {first.source}"
         raise DataSeen(
             f"{party} was handed {told}, made of {', '.join(first.sources)}",
-            hint=f"{len(found)} receipts in all: error.receipts, or `farptr ledger --by-party`",
+            hint=f"error.receipts has all {len(found)} that show it; `farptr ledger --by-party` shows everything",
             receipts=found,
         )
 
