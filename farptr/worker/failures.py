@@ -9,6 +9,7 @@ from farptr.protocol import values
 from farptr.protocol.commands import CALL, LABELS
 from farptr.protocol.errors import FarptrError, Report
 from farptr.protocol.ids import id_of
+from farptr.protocol.shapes import MAX_NAME
 
 MAX_TRACE_CHARACTERS = 4000
 MAX_MESSAGE_CHARACTERS = 8000
@@ -25,7 +26,7 @@ def report_of(command: tuple[Any, ...], error: BaseException, worker: int, hop: 
     operation = str(command[3]) if code == CALL and len(command) > 3 else LABELS.get(code, "batch")
     ours = isinstance(error, FarptrError)
     trace = "" if ours else "".join(traceback.format_exception(error))[-MAX_TRACE_CHARACTERS:]
-    number = command[0] if type(command[0]) is int else 0
+    number = command[0] if type(command[0]) is int and 0 <= command[0] < MAX_NAME else 0  # or nobody could list it
     operation = operation[:MAX_MESSAGE_CHARACTERS]
     text, hint = (error.message, error.hint) if isinstance(error, FarptrError) else (str(error), "")
     if len(text) > MAX_MESSAGE_CHARACTERS:

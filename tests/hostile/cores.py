@@ -32,7 +32,7 @@ def worker(data: bytes) -> None:
     core = WorkerCore(number=JULIE, epoch=4, ids=IdBlock(1, 0))
     core.load({"own": np.arange(3)})
     mine = make_name(JULIE, 7)
-    _turn(
+    turn(
         core,
         HONEST,
         ((1, 1, mine, 1, 0, ("A", "<i8", (), "C", bytes(8)), (("#mine",), "")), (2, PUBLISH, mine, "mine")),
@@ -41,15 +41,15 @@ def worker(data: bytes) -> None:
         commands = [make.spoilt(make.one_of(samples.commands())) for _ in range(1 + make.byte() % 3)]
         batch: Any = make.value() if make.byte() == 255 else tuple(commands)
         refs = ones([make_name(TOBY, 10**10)]) if make.byte() % 4 == 0 else ()
-        _turn(core, LIAR, batch, hop=make.byte() % 65, refs=refs, buffers=(bytes(64),) * (make.byte() % 2))
+        turn(core, LIAR, batch, hop=make.byte() % 65, refs=refs, buffers=(bytes(64),) * (make.byte() % 2))
     core.check()
     for question in ((5, GET, mine), (6, NAMED, "own"), (7, SEARCH, ("#mine",)), (8, ASK, mine, "item")):
-        _answered(core, question)
+        answered(core, question)
     for what in shapes._LISTS:
-        _answered(core, (9, LIST, what))
+        answered(core, (9, LIST, what))
 
 
-def _turn(core: WorkerCore, root: int, batch: Any, **fields: Any) -> list[Any]:
+def turn(core: WorkerCore, root: int, batch: Any, **fields: Any) -> list[Any]:
     """One turn; the replies. What leaves must be well-formed, and end with DONE."""
     buffers = fields.pop("buffers", ())
     body = written(batch)
@@ -67,8 +67,8 @@ def _turn(core: WorkerCore, root: int, batch: Any, **fields: Any) -> list[Any]:
     return found
 
 
-def _answered(core: WorkerCore, question: Any) -> None:
-    answers = [reply for reply in _turn(core, HONEST, (question,)) if reply[0] == question[0]]
+def answered(core: WorkerCore, question: Any) -> None:
+    answers = [reply for reply in turn(core, HONEST, (question,)) if reply[0] == question[0]]
     ((_, status, *payload),) = answers
     expected = shapes.answers_of(question)
     assert expected is not None

@@ -6,7 +6,12 @@ import random
 
 import pytest
 
+from farptr.protocol import shapes
+from farptr.protocol.commands import CALL, LIST, SEND
+from farptr.protocol.ids import IdBlock
+from farptr.worker.core import WorkerCore
 from tests.hostile import cores, targets
+from tests.hostile.samples import X
 
 SEEDS = 400
 GOLDEN = {
@@ -36,6 +41,18 @@ def test_lies_are_refused_and_harm_nobody_else(name):
 @pytest.mark.parametrize(("name", "data"), [(name, data) for name in GOLDEN for data in GOLDEN[name]])
 def test_what_once_got_through(name, data):
     cores.CORES[name](data)
+
+
+@pytest.mark.parametrize("number", [-1, 2**104, 10**400])
+@pytest.mark.parametrize(
+    "rest",
+    [(CALL, X, "no such", (X,), None), (CALL, X, "np:no_such", (X,), {"a": ("L", 1)}), (SEND, X, 1, 0, ("P", X))],
+)
+def test_a_failure_with_a_number_that_is_none_can_be_listed(number, rest):
+    core = WorkerCore(number=cores.JULIE, epoch=4, ids=IdBlock(1, 0))
+    cores.turn(core, cores.LIAR, ((number, *rest),))
+    for what in shapes._LISTS:
+        cores.answered(core, (9, LIST, what))
 
 
 @pytest.mark.parametrize("name", sorted(targets.TARGETS))
