@@ -126,13 +126,15 @@ def _in_place(path: str) -> Handler:
 # ---------------------------------------------------------------- here
 
 
-_SHAPE_ALONE = ("ndim", "shape", "size")
+_SHAPE_ALONE = ("shape", "size")
 _BY_VALUE = ("min_scalar_type", *(("can_cast", "result_type") if np.lib.NumpyVersion(np.__version__) < "2.0.0" else ()))
 """What looks at the value of an array without dimensions."""
 
 
 def _about(path: str) -> Handler:
     def stand_in(pointer: Any) -> Any:
+        if path == "ndim":
+            return np.broadcast_to(False, (1,) * pointer.ndim)
         shape = pointer.shape
         if path in _SHAPE_ALONE:
             return np.broadcast_to(False, shape)
