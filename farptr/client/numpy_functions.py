@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from farptr.client import implicit
-from farptr.client.calling import Operand, pointers_among, targets_of
+from farptr.client.calling import Operand, parameters, pointers_among, targets_of, without_out
 from farptr.protocol import numpy_refusals as refusals
 from farptr.protocol import numpy_results as results
 from farptr.protocol import operations as table
@@ -72,10 +72,12 @@ def numpys(path: str) -> Any:
 
 def _far(path: str) -> Handler:
     operation, has_value = f"np:{path}", path in table.VALUES
+    names = _OUT_IN_C.get(path) or parameters(numpys(path))
 
     def run(function: Any, args: Any, kwargs: dict[str, Any], asked: Any) -> Any:
         if next(pointers_among((*args, *kwargs.values())), None) is None:
             kwargs["like"] = asked  # NumPy takes ``like=`` away from np.zeros and its kind before it asks
+        args = without_out(args, kwargs, names)
         count = results.count(path, args, kwargs)
         found = asked._run(
             operation, args, kwargs, count, out=targets_of(kwargs), as_tuple=results.is_tuple(path, args)
@@ -85,6 +87,10 @@ def _far(path: str) -> Handler:
         return found if count == 1 else _arranged(path, found)
 
     return run
+
+
+_OUT_IN_C = {"concatenate": ("arrays", "axis", "out"), "concat": ("arrays", "axis", "out"), "dot": ("a", "b", "out")}
+"""What functions in C take by place, where ``out`` is among it."""
 
 
 def _arranged(path: str, found: Any) -> Any:

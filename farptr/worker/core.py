@@ -229,7 +229,7 @@ class WorkerCore:
             self._out.reply((number, PLAIN, name))
         else:
             answer = execute.ask(value, question)
-            if question == "item":
+            if question in ("item", "index"):
                 self._out.moved(value)
             self._out.reply((number, PLAIN, answer))
 
