@@ -47,7 +47,7 @@ def _sections() -> Iterator[str]:
     yield _section("Functions in place", sorted(table.IN_PLACE_FUNCTIONS))
     yield _section("Functions of shape and dtype, answered by NumPy's own values", sorted(table.ABOUT))
     yield _section("Functions whose one truth value comes home", table.VALUES)
-    yield _section("Questions about the data", sorted(set(table.QUESTIONS) - {"item", "len"}))
+    yield _section("Questions about the data", sorted(set(table.QUESTIONS) - {"index", "item", "len"}))
 
 
 def _symbols(names: Iterable[str]) -> list[str]:

@@ -62,7 +62,8 @@ def change(
     operation: str, args: Sequence[Any], kwargs: Mapping[str, Any] = NOTHING, *, targets: Sequence[Any] = ()
 ) -> None:
     """Run an in-place operation on the first pointer."""
-    operands = [*targets, *pointers_among(args), *(pointers_among(kwargs.values()) if kwargs else ())]
+    found = [*targets, *pointers_among(args), *(pointers_among(kwargs.values()) if kwargs else ())]
+    operands = list({id(pointer): pointer for pointer in found}.values())
     session = operands[0]._session
     with session.command() as core:
         core.call(operation, args, kwargs, _nodes(session, operands), None, _node_of)
@@ -93,9 +94,25 @@ def targets_of(kwargs: dict[str, Any]) -> tuple[Any, ...]:
         )
     if not all(isinstance(target, Operand) for target in targets):
         raise UnsupportedOperation(
-            "out= must be a pointer here: the result is on a worker", hint="leave it out, and get() the result"
+            "out= must be a pointer here: the result is on a worker",
+            hint="leave it out, and get() the result; instead of x += p: x = x + p",
         )
     return targets
+
+
+def parameters(function: Any) -> tuple[str, ...]:
+    """The names of what a Python function takes by place; none of a function in C."""
+    code = getattr(getattr(function, "_implementation", function), "__code__", None)
+    return code.co_varnames[: code.co_argcount] if code else ()
+
+
+def without_out(args: tuple[Any, ...], kwargs: dict[str, Any], names: Sequence[str]) -> tuple[Any, ...]:
+    """Arguments without an ``out`` that was given by place: it, and what follows, is put among the named ones."""
+    if len(args) < 2 or "out" not in names[: len(args)]:
+        return args
+    at = names.index("out")
+    kwargs.update(zip(names[at:], args[at:], strict=False))
+    return args[:at]
 
 
 def made_by(how: Callable[[Session, Node], Any]) -> None:

@@ -127,10 +127,7 @@ class DataFace:
         return complex(self._value())
 
     def __index__(self) -> int:
-        value = self._value()
-        if not isinstance(value, int):
-            raise TypeError(f"a pointer to a {type(value).__name__} is no index")
-        return int(value)
+        return int(self._ask("index"))
 
     def __contains__(self, item: Any) -> bool:
         return bool((self == item).any())
@@ -156,11 +153,15 @@ class DataFace:
             raise ValueError("the data of a pointer is in another process: there is none without a copy")
         return array if dtype is None else array.astype(dtype, copy=False)
 
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(type(self), name, None)
-        if isinstance(found, property) and found.fget:
-            return found.fget(self)  # it raised an AttributeError of its own, of a handle that was used up: once more
-        reason = ATTRIBUTES.get(name)
-        if reason is None:
-            raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}")
-        raise NoAttribute(f"{name} of a pointer {reason.why}", hint=reason.hint)
+    if not TYPE_CHECKING:  # for which what is not there is an error
+
+        def __getattr__(self, name: str) -> Any:
+            found = getattr(type(self), name, None)
+            if isinstance(found, property) and found.fget:
+                return found.fget(
+                    self
+                )  # it raised an AttributeError of its own, of a handle that was used up: once more
+            reason = ATTRIBUTES.get(name)
+            if reason is None:
+                raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}")
+            raise NoAttribute(f"{name} of a pointer {reason.why}", hint=reason.hint)

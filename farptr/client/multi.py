@@ -239,6 +239,7 @@ def _on_each(member: Any) -> Any:
         return Spread((self, *args, *kwargs.values()), made).run(member, (self, *args), kwargs)
 
     run.__name__, run.__qualname__, run.__doc__ = member.__name__, member.__qualname__, member.__doc__
+    run.__wrapped__ = member  # type: ignore[attr-defined]  # whose signature help shows
     return run
 
 

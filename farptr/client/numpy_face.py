@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from farptr.client import calling
 from farptr.client.calling import Operand, call, change, made_by, pointers_among, targets_of
+from farptr.client.declared import Declared
 from farptr.client.numpy_functions import numpy_function
 from farptr.protocol import numpy_refusals as refusals
 from farptr.protocol import operations as table
@@ -20,14 +21,14 @@ from farptr.protocol.standard import SPECIAL
 from farptr.protocol.values import LITERAL
 
 if TYPE_CHECKING:
-    from farptr.client.declared import Declared
+    Root = Declared
 else:
-    Declared = Operand
+    Root = Operand
 
 __all__ = ["NumpyFace", "call", "change", "made_by", "pointers_among"]
 
 
-class NumpyFace(Declared):
+class NumpyFace(Root):
     """What a pointer inherits to be used as an ndarray. Nothing here moves data."""
 
     __slots__ = ()
@@ -135,8 +136,11 @@ def _unary(name: str) -> Callable[[Any], Any]:
 
 
 def _method(name: str) -> Callable[..., Any]:
+    operation, names = f".{name}", calling.parameters(getattr(Declared, name))
+
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return call(f".{name}", (self, *args), kwargs, out=targets_of(kwargs))
+        args = calling.without_out((self, *args), kwargs, names)
+        return call(operation, args, kwargs, out=targets_of(kwargs))
 
     return run
 
@@ -146,8 +150,10 @@ def _nonzero(self: Any) -> Any:
 
 
 def _in_place_method(name: str) -> Callable[..., Any]:
+    operation = f"=.{name}"
+
     def run(self: Any, *args: Any, **kwargs: Any) -> None:
-        change(f"=.{name}", (self, *args), kwargs)
+        change(operation, (self, *args), kwargs)
 
     return run
 
@@ -165,6 +171,12 @@ def _put(name: str, function: Any, about: str) -> None:
     setattr(NumpyFace, name, function)
 
 
+def _declared(name: str, function: Any) -> None:
+    declared = getattr(Declared, name)
+    _put(name, function, declared.__doc__)
+    function.__wrapped__ = declared  # which inspect.signature and help follow
+
+
 def _fill_the_face() -> None:
     for middle, name in table.OPERATORS.items():
         if name == "divmod":
@@ -180,10 +192,9 @@ def _fill_the_face() -> None:
     for middle, name in table.UNARY.items():
         _put(f"__{middle}__", _unary(name), f"numpy.{name}, where the data is.")
     for name in table.METHODS:
-        _put(name, _method(name), f"ndarray.{name}, where the data is; returns a pointer.")
-    _put("nonzero", _nonzero, "ndarray.nonzero, where the data is: one pointer for each dimension (asks for ndim).")
+        _declared(name, _nonzero if name == "nonzero" else _method(name))
     for name in table.INPLACE_METHODS:
-        _put(name, _in_place_method(name), f"ndarray.{name} in place, where the data is.")
+        _declared(name, _in_place_method(name))
     for name in table.ATTRIBUTES:
         about = f"ndarray.{name} where the data is: a pointer to a view there."
         setter = _setter(name) if name in table.ATTRIBUTES_SET else None

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from farptr.client import implicit
-from farptr.client.calling import Operand, pointers_among, targets_of
+from farptr.client.calling import Operand, parameters, pointers_among, targets_of, without_out
 from farptr.protocol import numpy_refusals as refusals
 from farptr.protocol import numpy_results as results
 from farptr.protocol import operations as table
@@ -72,10 +72,12 @@ def numpys(path: str) -> Any:
 
 def _far(path: str) -> Handler:
     operation, has_value = f"np:{path}", path in table.VALUES
+    names = _OUT_IN_C.get(path) or parameters(numpys(path))
 
     def run(function: Any, args: Any, kwargs: dict[str, Any], asked: Any) -> Any:
         if next(pointers_among((*args, *kwargs.values())), None) is None:
             kwargs["like"] = asked  # NumPy takes ``like=`` away from np.zeros and its kind before it asks
+        args = without_out(args, kwargs, names)
         count = results.count(path, args, kwargs)
         found = asked._run(
             operation, args, kwargs, count, out=targets_of(kwargs), as_tuple=results.is_tuple(path, args)
@@ -85,6 +87,10 @@ def _far(path: str) -> Handler:
         return found if count == 1 else _arranged(path, found)
 
     return run
+
+
+_OUT_IN_C = {"concatenate": ("arrays", "axis", "out"), "concat": ("arrays", "axis", "out"), "dot": ("a", "b", "out")}
+"""What functions in C take by place, where ``out`` is among it."""
 
 
 def _arranged(path: str, found: Any) -> Any:
@@ -126,14 +132,16 @@ def _in_place(path: str) -> Handler:
 # ---------------------------------------------------------------- here
 
 
-_SHAPE_ALONE = ("ndim", "shape", "size")
+_SHAPE_ALONE = ("shape", "size")
 _BY_VALUE = ("min_scalar_type", *(("can_cast", "result_type") if np.lib.NumpyVersion(np.__version__) < "2.0.0" else ()))
 """What looks at the value of an array without dimensions."""
 
 
 def _about(path: str) -> Handler:
     def stand_in(pointer: Any) -> Any:
-        shape = (1,) * pointer.ndim if path == "ndim" else pointer.shape  # several workers' may differ in the rest
+        if path == "ndim":
+            return np.broadcast_to(False, (1,) * pointer.ndim)
+        shape = pointer.shape
         if path in _SHAPE_ALONE:
             return np.broadcast_to(False, shape)
         if path in _BY_VALUE and not shape:

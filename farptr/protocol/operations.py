@@ -85,8 +85,9 @@ ATTRIBUTES = ("T", "real", "imag", "mT")
 ATTRIBUTES_SET = ("flat", "imag", "real")
 """Attributes that can be assigned to."""
 
-QUESTIONS = ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "len", "item", "strides", "flags")
-"""What can be asked of the data at the far end; all but ``item`` are about it, ``item`` is its one element."""
+QUESTIONS = ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "len", "item", "index", "strides", "flags")
+"""What can be asked of the data at the far end; ``item`` is its one element,
+``index`` too where that is an integer without dimensions; all others are about it."""
 
 FLAGS = ("c_contiguous", "f_contiguous", "owndata", "writeable", "aligned", "writebackifcopy")
 """What the answer to ``flags`` says, in this order."""

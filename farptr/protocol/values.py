@@ -18,6 +18,7 @@ from farptr.protocol.apart import Joined
 from farptr.protocol.body import INT_LIMIT, MAX_DEPTH
 from farptr.protocol.dtypes import check_dtype, dtype_of
 from farptr.protocol.errors import MessageTooLarge, ProtocolError, UnsupportedValue
+from farptr.protocol.hints import hint_for
 
 INLINE_BYTES = 4096
 """Up to this size an array rides in the body: an extra frame costs more than copying a page."""
@@ -240,7 +241,9 @@ def _encode_other(value: Any, buffers: list[Any]) -> Any:
         return (_DTYPE, dtype.str)
     if isinstance(value, range):
         return (_LIST, tuple(encode_argument(v, lambda _: None, buffers) for v in value))
-    raise UnsupportedValue(f"a {type(value).__name__} cannot travel as an argument of a remote operation")
+    raise UnsupportedValue(
+        f"a {type(value).__name__} cannot travel as an argument of a remote operation", hint=hint_for(value)
+    )
 
 
 _DTYPE_TYPES = (np.generic, bool, int, float, complex, str, bytes)

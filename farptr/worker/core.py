@@ -242,7 +242,7 @@ class WorkerCore:
             self._out.reply((number, PLAIN, name))
         else:
             answer = execute.ask(value, question)
-            if question == "item":
+            if question in ("item", "index"):
                 if self.store.by_name[name].keep == KEEP_OWN:
                     self.authority.check(self._turn.root, FETCH)
                 self._out.moved(value)

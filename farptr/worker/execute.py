@@ -180,6 +180,8 @@ def ask(array: Array, question: str) -> Any:
     """A plain answer about an array; raises what NumPy raises, and UnsupportedOperation for another question."""
     if question == "item":
         return _item(array)
+    if question == "index":
+        return operator.index(array)
     if question == "len":
         return len(array)
     if question == "dtype":

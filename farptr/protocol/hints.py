@@ -1,0 +1,29 @@
+"""What to do instead of giving an operation a value that cannot travel."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import fractions
+from array import array
+from collections.abc import Iterator
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+
+_ROWS: tuple[tuple[Any, str], ...] = (
+    ((memoryview, bytearray, array), "np.asarray(x) makes an array of it"),
+    ((FunctionType, BuiltinFunctionType, MethodType, np.ufunc), "functions do not travel with an operation"),
+    (np.random.Generator | np.random.RandomState, "draw numbers here, and send those"),
+    (Iterator, "list(x) travels, and so does an array of it"),
+    ((set, frozenset, dict), "a list of plain numbers travels, and so does an array"),
+    ((datetime.date, datetime.timedelta), "np.datetime64(x) and np.timedelta64(x) travel"),
+    ((decimal.Decimal, fractions.Fraction), "float(x) travels"),
+    (type, "dtypes of numbers, booleans, dates and fixed-width strings travel"),
+)
+
+
+def hint_for(value: Any) -> str:
+    """The advice for a value of that kind, empty where there is none."""
+    return next((hint for kinds, hint in _ROWS if isinstance(value, kinds)), "")
