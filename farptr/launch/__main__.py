@@ -55,6 +55,8 @@ def main(roles: Roles = real_roles) -> int:
 def _supervise(spec: Spec, rundir: RunDir, roles: Roles, owner: Owner, signals: Signals) -> int:
     try:
         broker_main, worker_main = roles()
+        for module in spec.preload:
+            importlib.import_module(module)
         _log_to(rundir)
     except Exception as error:
         rundir.remove()
