@@ -35,6 +35,12 @@ MAKERS = frozenset(
 )
 """Functions below ``torch`` that make tensors from plain values."""
 
+METHODS = frozenset("new_empty new_full new_ones new_tensor new_zeros unflatten".split())
+"""Methods of a tensor that torch does not list as such, though it lets others override them."""
+
+INITIALISERS = frozenset("constant_ kaiming_uniform_ normal_ uniform_".split())
+"""Functions below ``torch.nn.init``; the others are made of operations."""
+
 FURTHER = frozenset({"torch.autograd.grad", "torch.autograd.backward", "torch.farptr.copy"})
 """What torch lets nobody override, and what it has not: ``copy`` is a leaf like the original."""
 

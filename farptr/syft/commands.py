@@ -28,7 +28,11 @@ Handle = Pointer | MultiPointer
 
 # ---------------------------------------------------------------- names
 
-_names: dict[Any, str] = {torch.autograd.grad: "torch.autograd.grad", torch.autograd.backward: "torch.autograd.backward"}
+_names: dict[Any, str] = {
+    torch.autograd.grad: "torch.autograd.grad",
+    torch.autograd.backward: "torch.autograd.backward",
+    **{getattr(torch.nn.init, name): f"torch.nn.init.{name}" for name in table.INITIALISERS},
+}
 
 
 def name_of(func: Any) -> str:
@@ -165,7 +169,7 @@ def _operate(name: str, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) 
         raise UnsupportedOperation(f"{name} has no pointer among its arguments")
     if out is not None or table.is_in_place(name):
         issue(_graph(name), given.args, given.kwargs, given.handles, None)
-        return out if out is not None else None if table.gives_nothing(name) else args[0]
+        return out if out is not None else None if table.gives_nothing(name) else next(iter((*args, *kwargs.values())))
     count, as_tuple = arity.count_of(name, func, given.args, given.kwargs)
     made = [wrapped(h) for h in issue(_graph(name), given.args, given.kwargs, given.handles, count)]
     return arity.as_torch_gives(name, tuple(made)) if as_tuple or count != 1 else made[0]
@@ -226,6 +230,14 @@ def _detach(name: str, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -
     return args[0] if args[0]._attr else _operate(name, func, args, kwargs)
 
 
+def _type(name: str, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """The name of its type, without arguments."""
+    if len(args) > 1 or kwargs:
+        return _operate(name, func, args, kwargs)
+    told = facts.facts_of(Arguments(args, kwargs).handles[0])
+    return torch.empty(0, dtype=getattr(torch, told.dtype)).type()
+
+
 def _would_fetch(name: str, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> NoReturn:
     last = table.last_of(name)
     raise ImplicitFetch(f"{last}() of a pointer would fetch the value", hint="call .get() first: .get() fetches")
@@ -250,6 +262,7 @@ HANDLERS: dict[str, Handler] = (
         "torch.Tensor.grad.__get__": _grad,
         "torch.Tensor.data.__get__": _data,
         "torch.Tensor.detach": _detach,
+        "torch.Tensor.type": _type,
     }
 )
 """What is no plain operation."""

@@ -8,7 +8,6 @@ from farptr.protocol.errors import (
     NotCollocated,
     ObjectGone,
     UnsupportedOperation,
-    UnsupportedValue,
     UsageError,
 )
 
@@ -17,8 +16,11 @@ ObjectNotFoundError = ObjectGone
 InvalidTensorForRemoteGet = InvalidRemoteGet
 
 
-class PureFrameworkTensorFoundError(UnsupportedValue):
-    """A local tensor stands beside a pointer: one of them has to go to where the other is."""
+class PureFrameworkTensorFoundError(UsageError, RuntimeError):
+    """A local tensor stands beside a pointer: one of them has to go to where the other is.
+
+    No TypeError: Python's operators would take that for "try the other operand".
+    """
 
 
 class RemoteObjectFoundError(PureFrameworkTensorFoundError):

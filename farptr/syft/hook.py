@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from farptr.protocol.errors import UsageError
-from farptr.syft import local_tensor, modules, running
+from farptr.syft import federated, local_tensor, modules, running
 
 
 class TorchHook:
@@ -28,6 +28,7 @@ class TorchHook:
         self.local_worker = running.me
         local_tensor.teach()
         modules.teach()
+        federated.teach()
 
     def close(self) -> None:
         """End the processes now; they end with this one anyway."""

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from farptr.protocol.errors import UsageError
-from farptr.syft.pointer_tensor import PointerTensor
+from farptr.syft.pointer_tensor import PointerTensor, into_pointer
 
 
 def tensors_of(module: Any) -> Iterator[Any]:
@@ -47,10 +47,9 @@ def copy(self: Any) -> Any:
     memo: dict[int, Any] = {}
     for tensor in tensors_of(self):
         if isinstance(tensor, PointerTensor):
-            twin = tensor.copy()
-            twin._is_param = isinstance(tensor, torch.nn.Parameter)
-            twin._was = getattr(tensor, "_was", torch.Tensor)
-            memo[id(tensor)] = twin
+            is_parameter = isinstance(tensor, torch.nn.Parameter)
+            new = torch.nn.Parameter(torch.empty(0)) if is_parameter else torch.empty(0)
+            memo[id(tensor)] = into_pointer(new, tensor.copy()._handle)
     return copying.deepcopy(self, memo)
 
 

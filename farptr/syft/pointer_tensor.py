@@ -15,13 +15,11 @@ from farptr.client.graph import Known
 from farptr.client.multi import MultiPointer
 from farptr.client.pointer import Pointer
 from farptr.client.session import DEFAULT_TIMEOUT
-from farptr.protocol.errors import NotSerializable, UnsupportedOperation, UsageError
+from farptr.protocol.errors import ImplicitFetch, NotSerializable, UnsupportedOperation, UsageError
 from farptr.protocol.names import ME
+from farptr.protocol.torch_names import OPERATORS
 from farptr.syft import commands
 from farptr.syft.exceptions import CannotRequestObjectAttribute
-
-_NO_DATA = torch.empty(0)
-_unhooked = torch._C.DisableTorchFunctionSubclass
 
 
 class PointerTensor(torch.Tensor):
@@ -45,6 +43,14 @@ class PointerTensor(torch.Tensor):
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return commands.run(func, args, dict(kwargs or {}))
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> NoReturn:
+        # What torch lets nobody override (``torch.tensor(p)``) comes here: nothing may be computed on no data.
+        raise ImplicitFetch(f"{func} would need the data of a pointer here", hint="call .get() first: .get() fetches")
+
+    __array_ufunc__ = None
+    """NumPy leaves operators to pointers, which refuse its arrays."""
 
     # ------------------------------------------------------------ what it is
 
@@ -106,7 +112,7 @@ class PointerTensor(torch.Tensor):
         return format(repr(self), spec)
 
     def __hash__(self) -> int:
-        return object.__hash__(self)
+        return id(self)  # as torch's tensors: it must not change when one of them becomes a pointer, or back
 
     def __iter__(self) -> Any:
         return iter([self[i] for i in range(len(self))])
@@ -300,13 +306,33 @@ def _come(found: Any) -> Any:
 def made(handle: Any, attr: str = "") -> Any:
     """The one factory of pointer tensors."""
     cls = MultiPointerTensor if isinstance(handle, MultiPointer) else PointerTensor
-    pointer: Any = torch.Tensor._make_subclass(cls, _NO_DATA)
+    pointer: Any = torch.Tensor._make_wrapper_subclass(cls, (0,))
     pointer._handle = handle
     pointer._attr = attr
     return pointer
 
 
 commands.wrapped = made
+
+
+def _operator(function: Any) -> Any:
+    """An operator without torch's own way to it, which would take a TypeError for "try the other operand"."""
+    return lambda *args: commands.run(function, args, {})
+
+
+def _reflected(function: Any) -> Any:
+    def run(self: Any, other: Any) -> Any:
+        if isinstance(other, torch.Tensor) and not isinstance(other, PointerTensor):
+            commands.Arguments((other, self), {})  # raises, in the order in which they stood
+        return commands.run(function, (self, other), {})
+
+    return run
+
+
+for _name in OPERATORS - {"__get__", "__set__"}:
+    if hasattr(torch.Tensor, _name):
+        _make = _reflected if _name.startswith("__r") else _operator
+        setattr(PointerTensor, _name, _make(getattr(torch.Tensor, _name)))
 
 # ---------------------------------------------------------------- in place
 
@@ -326,7 +352,16 @@ def into_pointer(tensor: Any, handle: Any) -> Any:
 def into_tensor(pointer: Any, value: Any) -> Any:
     """The same Python object as a local tensor with that value."""
     handle = pointer._handle
-    pointer.__class__ = pointer.__dict__.pop("_was", torch.Tensor)
+    if "_was" in pointer.__dict__:
+        _back(pointer, value)
+    else:  # it never was anything else: it changes what it is made of with another tensor
+        torch.utils.swap_tensors(pointer, _twin(value))
+    torch_home.remember(pointer, handle._session, torch_home.id_of(value) or 0, torch_home.about_of(value))
+    return pointer
+
+
+def _back(pointer: Any, value: Any) -> None:
+    pointer.__class__ = pointer.__dict__.pop("_was")
     for name in ("_handle", "_attr", "_is_param"):
         pointer.__dict__.pop(name, None)
     with torch.no_grad():
@@ -334,5 +369,10 @@ def into_tensor(pointer: Any, value: Any) -> Any:
     if pointer.is_leaf:
         pointer.requires_grad_(value.requires_grad)
         pointer.grad = value.grad
-    torch_home.remember(pointer, handle._session, torch_home.id_of(value) or 0, torch_home.about_of(value))
-    return pointer
+
+
+def _twin(value: Any) -> Any:
+    """Another tensor object of the same memory."""
+    twin = value.detach().requires_grad_(value.requires_grad)
+    twin.grad = value.grad
+    return twin

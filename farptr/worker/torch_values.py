@@ -128,8 +128,20 @@ def function(operation: str) -> Callable[..., Any] | None:
     if not _known:
         _known.update(_overridable() | _OURS)
         _known.update({f"torch.{maker}": getattr(torch, maker) for maker in table.MAKERS})
-    found = _known.get(name)
+        _known.update({f"torch.Tensor.{method}": getattr(torch.Tensor, method) for method in table.METHODS})
+        _known.update({f"torch.nn.init.{name}": getattr(torch.nn.init, name) for name in table.INITIALISERS})
+    found = _known.get(name) or _in_place_form(name)
     return None if found is None else _called(found, recorded=name == operation)
+
+
+def _in_place_form(name: str) -> Any:
+    """``torch.relu_``: functions whose plain form is an operation; torch does not list them."""
+    if not name.endswith("_") or name.endswith("__") or name[:-1] not in _known:
+        return None
+    found: Any = torch
+    for part in name.split(".")[1:]:
+        found = getattr(found, part, None)
+    return found if callable(found) else None
 
 
 _PLAIN = frozenset({int, float, bool, type(None)})
