@@ -44,7 +44,7 @@ class Marked(NamedTuple):
     @property
     def shape(self) -> tuple[int, ...]:
         """The tensor's."""
-        return self.array.shape
+        return tuple(self.array.shape)
 
 
 def encode(value: Marked, one: Callable[[np.ndarray[Any, Any]], tuple[Any, ...]]) -> tuple[Any, ...]:

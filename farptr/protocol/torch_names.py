@@ -1,9 +1,9 @@
 """The operations of torch on the wire, as tables. Client and worker read the same rows; neither needs torch for that.
 
 An operation's name is where torch has it: ``torch.add``, ``torch.Tensor.add_``, ``torch.nn.functional.relu``,
-``torch.Tensor.T.__get__``. What workers run are the functions and methods that torch lets others override, but for those
-that begin with an underscore; the operators among these are in OPERATORS. ``no_grad:`` before a name says that the
-caller records no graph. A text that begins ``torch.`` stands for a dtype, a layout or a memory format.
+``torch.Tensor.T.__get__``. What workers run are the functions and methods that torch lets others override, but for
+those that begin with an underscore; the operators among these are in OPERATORS. ``no_grad:`` before a name says that
+the caller records no graph. A text that begins ``torch.`` stands for a dtype, a layout or a memory format.
 
 To add an operation that torch does not list, put it in MAKERS (``worker.remote.torch.zeros``) or in FURTHER.
 """

@@ -42,7 +42,8 @@ def name_of(func: Any) -> str:
         name = resolve_name(func)
         if name is None:
             raise UnsupportedOperation(
-                f"{getattr(func, '__qualname__', func)} is not among the functions that pointers have", hint="get() first"
+                f"{getattr(func, '__qualname__', func)} is not among the functions that pointers have",
+                hint="get() first",
             )
         _names[func] = name
     return name
@@ -86,7 +87,7 @@ class Arguments:
             handle = getattr(value, "_handle", None)
             if handle is None:
                 raise self._beside_local(value)
-            return attribute(handle, value._attr) if value._attr else handle  # type: ignore[attr-defined]
+            return attribute(handle, value._attr) if value._attr else handle
         if isinstance(value, np.ndarray):
             raise self._beside_local(value)
         kind = type(value)
@@ -171,12 +172,17 @@ def _operate(name: str, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) 
         issue(_graph(name), given.args, given.kwargs, given.handles, None)
         return out if out is not None else None if table.gives_nothing(name) else next(iter((*args, *kwargs.values())))
     count, as_tuple = arity.count_of(name, func, given.args, given.kwargs)
-    made = [wrapped(h) for h in issue(_graph(name), given.args, given.kwargs, given.handles, count)]
+    made = [_wrapped(h) for h in issue(_graph(name), given.args, given.kwargs, given.handles, count)]
     return arity.as_torch_gives(name, tuple(made)) if as_tuple or count != 1 else made[0]
 
 
-wrapped: Callable[[Any], Any]
-"""Makes the pointer tensor of a handle; ``pointer_tensor`` puts it in, which stands above."""
+def wrapped_by(make: Callable[[Any], Any]) -> None:
+    """Tell this module how pointer tensors are made: it stands below theirs."""
+    global _wrapped
+    _wrapped = make
+
+
+_wrapped: Callable[[Any], Any]
 
 # ---------------------------------------------------------------- answers
 

@@ -21,7 +21,9 @@ class BaseDataset:
 
     def __init__(self, data: Any, targets: Any, transform: Any = None, owner: Any = None, **_: Any) -> None:
         if transform is not None:
-            raise UsageError("transforms are functions, which do not travel", hint="transform the data before it is sent")
+            raise UsageError(
+                "transforms are functions, which do not travel", hint="transform the data before it is sent"
+            )
         if len(data) != len(targets):
             raise UsageError(f"{len(data)} rows of data beside {len(targets)} targets")
         self.data, self.targets = data, targets
@@ -122,7 +124,10 @@ class FederatedDataLoader:
     def __iter__(self) -> Iterator[Any]:
         waiting = [(worker, self._batches(self.federated_dataset[worker])) for worker in self.workers]
         if self.iter_per_worker:
-            yield from ({w: batch for (w, _), batch in zip(waiting, row, strict=True)} for row in zip(*[b for _, b in waiting], strict=False))
+            yield from (
+                {w: batch for (w, _), batch in zip(waiting, row, strict=True)}
+                for row in zip(*[b for _, b in waiting], strict=False)
+            )
             return
         active, waiting = waiting[: self.num_iterators], waiting[self.num_iterators :]
         while active:
@@ -158,7 +163,7 @@ def _columns(dataset: Any) -> tuple[Any, Any]:
     if isinstance(dataset, BaseDataset):
         return dataset.data, dataset.targets
     if isinstance(dataset, torch.utils.data.TensorDataset) and len(dataset.tensors) == 2:
-        return dataset.tensors
+        return dataset.tensors[0], dataset.tensors[1]
     pairs = [dataset[i] for i in range(len(dataset))]
     return torch.stack([torch.as_tensor(x) for x, _ in pairs]), torch.stack([torch.as_tensor(y) for _, y in pairs])
 

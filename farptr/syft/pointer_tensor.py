@@ -95,7 +95,7 @@ class PointerTensor(torch.Tensor):
 
     def __repr__(self, *_: Any, **__: Any) -> str:
         end = f"::{self._attr}]" if self._attr else "]"
-        return self._handle._text().removesuffix("]") + end + self._lines_about()
+        return str(self._handle._text()).removesuffix("]") + end + self._lines_about()
 
     def _lines_about(self) -> str:
         about: Known | None = None if self._attr else self._handle._node.about
@@ -120,7 +120,7 @@ class PointerTensor(torch.Tensor):
     def __contains__(self, item: Any) -> bool:
         return bool((self == item).any())
 
-    def _to_attribute(self, name: str) -> PointerTensor:
+    def _to_attribute(self, name: str) -> Any:
         if self._attr:
             return self if name == "data" else _refuse_attribute(self, name)
         return made(self._handle.clone(), name)
@@ -170,10 +170,9 @@ class PointerTensor(torch.Tensor):
 
     # ------------------------------------------------------------ handles
 
-    def copy(self) -> PointerTensor:
+    def copy(self) -> Any:
         """A new object there with the same values and a life of its own."""
-        name = f"torch.Tensor.{self._attr}.__get__" if self._attr else ""
-        handle = commands.attribute(self._handle, self._attr) if name else self._handle
+        handle = commands.attribute(self._handle, self._attr) if self._attr else self._handle
         return made(commands.issue("torch.farptr.copy", (handle,), {}, [handle], 1)[0])
 
     def clone(self, **kwargs: Any) -> Any:
@@ -312,7 +311,7 @@ def made(handle: Any, attr: str = "") -> Any:
     return pointer
 
 
-commands.wrapped = made
+commands.wrapped_by(made)
 
 
 def _operator(function: Any) -> Any:

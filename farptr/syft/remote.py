@@ -10,6 +10,7 @@ from farptr.client.pointer import make
 from farptr.protocol import torch_names as table
 from farptr.protocol.errors import UnsupportedOperation
 from farptr.syft import commands
+from farptr.syft.pointer_tensor import made as wrapped
 
 if TYPE_CHECKING:
     from farptr.syft.virtual_worker import VirtualWorker
@@ -59,4 +60,4 @@ class _Function:
             )
             made = [make(session, node) for node in nodes]
         session.settle_if_sync(made)
-        return commands.wrapped(made[0]) if made else None
+        return wrapped(made[0]) if made else None

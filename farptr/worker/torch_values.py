@@ -88,7 +88,7 @@ _ANSWERS: Mapping[str, Callable[[Any], Any]] = {
 # ---------------------------------------------------------------- operations
 
 
-_OURS: Mapping[str, Callable[..., Any]] = {
+_OURS: dict[str, Callable[..., Any]] = {
     "torch.farptr.copy": copy,
     "torch.autograd.grad": torch.autograd.grad,
     "torch.autograd.backward": torch.autograd.backward,

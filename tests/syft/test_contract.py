@@ -83,7 +83,8 @@ def test_objects_is_a_dict_in_the_order_of_the_program_and_right_on_the_next_lin
     p = three().send(julie)
     q = p + 1
     assert list(julie._objects) == [p.id_at_location, q.id_at_location]
-    assert repr(julie._objects) == "{%d: tensor([1., 2., 3.]), %d: tensor([2., 3., 4.])}" % tuple(julie._objects)
+    shown = f"{{{p.id_at_location}: tensor([1., 2., 3.]), {q.id_at_location}: tensor([2., 3., 4.])}}"
+    assert repr(julie._objects) == shown
     id = q.id_at_location
     del p
     assert list(julie._objects) == [id]
@@ -197,7 +198,7 @@ def test_the_last_handle_takes_the_whole_chain_along(julie, toby, alice):
 def test_an_old_handle_deletes_nothing(julie, toby):
     p = three().send(julie)
     q = p.send(toby)
-    p = None  # noqa: F841
+    p = None
     assert same(q.get().get(), three())
 
 
