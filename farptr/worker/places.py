@@ -16,8 +16,8 @@ from farptr.protocol.authority import FETCH
 from farptr.protocol.commands import KEEP_NOT, KEEP_OWN, KEEP_SENT, PULL, PUSH, REPORT, About
 from farptr.protocol.errors import BadName, InvalidRemoteGet, NotAllowed, ObjectGone
 from farptr.protocol.ids import id_of, worker_of
-from farptr.worker.failures import report_of
 from farptr.worker import tensors
+from farptr.worker.failures import report_of
 from farptr.worker.store import Entry, Failure, Pointer, Value
 from farptr.worker.turn import Command, Turn
 

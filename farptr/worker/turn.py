@@ -16,8 +16,8 @@ from farptr.protocol.errors import HopLimit, ProtocolError
 from farptr.protocol.header import HOP_LIMIT, Header
 from farptr.protocol.ids import IdBlock, worker_of
 from farptr.protocol.shapes import report_in
-from farptr.worker.authority import Authority
 from farptr.worker import tensors
+from farptr.worker.authority import Authority
 from farptr.worker.failures import report_of
 from farptr.worker.outbox import Outbox
 from farptr.worker.store import Failure, Order, Pointer, Store, Value

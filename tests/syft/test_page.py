@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed (pip install torch)")
 
-from tests.integration.test_docs import ROOT, check_prompts  # noqa: E402
+from tests.integration.test_docs import ROOT, check_prompts
 
 
 def test_prompts_answer_as_shown(sy, monkeypatch, tmp_path):
