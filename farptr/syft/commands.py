@@ -246,7 +246,7 @@ def _type(name: str, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> 
 
 def _would_fetch(name: str, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> NoReturn:
     last = table.last_of(name)
-    raise ImplicitFetch(f"{last}() of a pointer would fetch the value", hint="call .get() first: .get() fetches")
+    raise ImplicitFetch(f"{last}() would fetch the data of a pointer", hint="call .get() first: .get() fetches")
 
 
 Handler = Callable[[str, Any, Sequence[Any], dict[str, Any]], Any]

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-WORKERS = ("julie", "toby", "alice", "bob")
+WORKERS = ("julie", "toby", "alice", "bob", "secure_worker")
 
 
 @pytest.fixture(scope="session")

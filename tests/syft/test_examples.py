@@ -45,11 +45,10 @@ def test_pointer_chains(shown):
     assert shown.count("tensor([246,  26])") == 2
 
 
-def test_trusted_aggregator(shown, sy):
+def test_trusted_aggregator(shown):
     assert re.search(r"loss 0\.[23]\d+ after 6 rounds", shown)
     assert "bytes that came from bob: 0\nbytes that came from alice: 0\n" in shown
     assert f"from secure_worker: {6 * 11 * 4}\n" in shown
-    sy.running.current().remove("secure_worker")
 
 
 def test_federated_dataset(shown):
