@@ -27,7 +27,7 @@ from farptr.client.parties import Parties
 from farptr.client.places import Places, in_the_way
 from farptr.client.replies import Replies
 from farptr.client.reports import Reports
-from farptr.protocol import operations, values
+from farptr.protocol import marked, operations, values
 from farptr.protocol.commands import ASK as C_ASK
 from farptr.protocol.commands import (
     CALL,
@@ -89,7 +89,7 @@ class SessionCore:
         if about is not None:
             check_about(about.tags, about.description)
         buffers: list[Any] = []
-        wire = values.encode_array(array, buffers)
+        wire = marked.encode_any(array, buffers)
         at = (worker, id)
         batch = self.out.open(worker, (worker,), at=at)
         batch.buffers = buffers

@@ -17,7 +17,7 @@ from farptr.client.order import Outstanding
 from farptr.client.places import Places
 from farptr.client.reports import Reports
 from farptr.protocol import body as bodies
-from farptr.protocol import values
+from farptr.protocol import marked, values
 from farptr.protocol.commands import FAILED, FOUND, REPORT, VALUE, Envelope
 from farptr.protocol.errors import ProtocolError, Report
 from farptr.protocol.header import names_of
@@ -83,7 +83,7 @@ class Replies:
             return Answer(VALUE, _claimed(self._places.arrived(wire[1], chain[0], chain[1]), wire[1], arrived))
         if wire[0] == values.ERROR:
             return Answer(FAILED, Report(*wire[1]))
-        return Answer(VALUE, values.decode_array(wire, buffers))
+        return Answer(VALUE, marked.decode_any(wire, buffers))
 
     def _with(self, answer: Answer, chain: Chain, about: Any, name: int = 0) -> Answer:
         """The answer with its tags and description, and with the place of what came from the end of a chain."""

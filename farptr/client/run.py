@@ -283,6 +283,7 @@ def up(
     keys: str | os.PathLike[str] | None = None,
     allow: Allow | None = None,
     journal: bool | str | os.PathLike[str] = False,
+    preload: Iterable[str] = (),
 ) -> Run:
     """Start a broker and one process for each worker; returns when all have registered.
 
@@ -305,6 +306,7 @@ def up(
         allow: which clients may do what to the workers, as in ``"me,bob:names+use"`` (docs/keys.md); everybody may do
             everything without it. Who holds a pointer uses it all the same.
         journal: a folder in which this run writes its journal (True: ``runs``), for ``sim.ledger`` and what follows.
+        preload: modules to import once, before the workers are forked, as ``("torch",)``: else each imports its own.
 
     The run ends with ``close()``, with its ``with`` block, and with this process, however that ends.
 
@@ -327,6 +329,7 @@ def up(
         keys=keys,
         allow=allowed_text(allow),
         journal=folder_of(journal),
+        preload=preload,
     )
     try:
         run = _join(running.info.address, sync=sync, timeout=timeout, running=running, name=running.info.name)

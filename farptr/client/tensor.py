@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from farptr.protocol.errors import UsageError
+from farptr.protocol.marked import Marked
 
 if TYPE_CHECKING:
     from farptr.client.multi import MultiPointer
@@ -107,8 +108,19 @@ def place_at(value: Any, workers: tuple[Any, ...], *, garbage_collect_data: bool
     return send_to_each(value, workers, garbage_collect_data=garbage_collect_data)
 
 
-def arrived(array: np.ndarray[Any, Any], session: Session, id: int, about: Any = None) -> tensor:
+def _of_torch(value: Marked, session: Session, id: int, about: Any) -> Any:
+    """A tensor of torch; where that is not installed, the array that stands for it."""
+    try:
+        from farptr.client import torch_home
+    except ImportError:
+        return arrived(value.array, session, id, about)
+    return torch_home.arrived(value, session, id, about)
+
+
+def arrived(array: Any, session: Session, id: int, about: Any = None) -> Any:
     """A fetched array under the id that it had (0: it has none here), with its tags and description."""
+    if type(array) is Marked:
+        return _of_torch(array, session, id, about)
     result = array.view(tensor)
     if id:
         result._home = (session.token, id)

@@ -13,8 +13,9 @@ from farptr.client.pointer import Pointer, make
 from farptr.client.stored import OwnData, StoredArray, StoredError, StoredPointer
 from farptr.protocol.errors import FarptrError, Report, UnsupportedValue, UsageError
 from farptr.protocol.ids import id_of, worker_of
+from farptr.protocol.marked import decode_any
 from farptr.protocol.names import ME
-from farptr.protocol.values import checked, decode_array
+from farptr.protocol.values import checked
 
 if TYPE_CHECKING:
     from farptr.client.answers import Answer
@@ -141,7 +142,7 @@ class Worker:
             return StoredError(report.kind, report.message)
         if tag == "O":
             return OwnData(*rest)
-        return StoredArray(*rest) if tag == "T" else tensors.arrived(decode_array(rest[0], buffers), self._session, id)
+        return StoredArray(*rest) if tag == "T" else tensors.arrived(decode_any(rest[0], buffers), self._session, id)
 
     def clear_objects(self) -> Worker:
         """Empty the worker's store, its own data too; pointers into it raise ObjectGone. Returns the worker."""

@@ -55,12 +55,21 @@ def main(roles: Roles = real_roles) -> int:
 def _supervise(spec: Spec, rundir: RunDir, roles: Roles, owner: Owner, signals: Signals) -> int:
     try:
         broker_main, worker_main = roles()
+        _preload(spec)
         _log_to(rundir)
     except Exception as error:
         rundir.remove()
         return _refuse(owner, "the supervisor cannot load its roles", error)
     supervisor = Supervisor(spec, rundir, broker_main, worker_main, owner=owner, signals=signals, protocol=str(VERSION))
     return supervisor.run()
+
+
+def _preload(spec: Spec) -> None:
+    # OpenMP reads this when it is loaded: threads that spin while they wait take the time of the run's other processes.
+    if spec.preload:
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for module in spec.preload:
+        importlib.import_module(module)
 
 
 def _refuse(owner: Owner, what: str, error: Exception) -> int:

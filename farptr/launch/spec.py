@@ -52,6 +52,8 @@ class Spec:
     """Which clients may do what to the workers (``protocol.authority``); None for everybody everything."""
     journal: str | None = None
     """The folder in which the run's journal is to be; None for no journal."""
+    preload: tuple[str, ...] = ()
+    """Modules to import before the forks, so that every worker has them already."""
 
     def settings(self) -> dict[str, Any]:
         """What a journal's manifest says of this run, with a hash by which runs can be told to be alike."""
@@ -67,7 +69,7 @@ class Spec:
     def from_json(cls, fields: dict[str, Any]) -> Spec:
         """The spec from the decoded line; raises TypeError or KeyError when it is not one."""
         workers = tuple(WorkerSpec(w["name"], w.get("load"), w.get("functions", OFF)) for w in fields["workers"])
-        return cls(**{**fields, "workers": workers})
+        return cls(**{**fields, "workers": workers, "preload": tuple(fields.get("preload", ()))})
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain values."""

@@ -157,6 +157,7 @@ def start(
     keys: str | os.PathLike[str] | None = None,
     allow: str | None = None,
     journal: str | None = None,
+    preload: Iterable[str] = (),
 ) -> Running:
     """Start a run and return when every worker has joined it.
 
@@ -175,6 +176,7 @@ def start(
         keys: directory of the ring of who may come from there; None for the user's own.
         allow: which clients may do what to the workers (``protocol.authority``); None for everybody everything.
         journal: the folder for the run's journal, absolute; None for no journal.
+        preload: modules that are imported once, before the workers are forked.
 
     Raises BadName, RunExists, StartFailed, RuntimeDirectory, UnsupportedPlatform, or the error of a worker that could
     not start (LoadFailed, for instance), and with ``bind`` UsageError and UnusableKey. Nothing is left running then.
@@ -197,6 +199,7 @@ def start(
         keys=None if bind is None else ring_for(bind, keys),
         allow=allow,
         journal=journal,
+        preload=tuple(preload),
     )
     supervised = _Supervised(_spawn(module))
     supervised.directory = Path(base, name) if name else None

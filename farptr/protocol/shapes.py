@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from farptr.protocol import values
+from farptr.protocol import marked, values
 from farptr.protocol.commands import (
     ASK,
     CALL,
@@ -138,6 +138,8 @@ def wire(value: Any) -> bool:
         return False
     if value[0] == values.ARRAY:
         return values.is_head(value)
+    if value[0] == marked.TENSOR:
+        return marked.is_tensor(value)
     return len(value) == 2 and (
         (value[0] == values.POINTER and name(value[1])) or (value[0] == values.ERROR and report(value[1]))
     )
@@ -207,6 +209,7 @@ def _true(value: Any) -> bool:
 _ABOUT_DATA: dict[str, Fits] = {
     "shape": shape, "dtype": code, "ndim": count, "size": _size, "nbytes": _size, "itemsize": count, "len": _size,
     "item": _item, "strides": _strides, "here": _true,
+    "facts": _row(shape, _strides, text, text, text, flag, flag, flag),
 }  # fmt: skip
 
 

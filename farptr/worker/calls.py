@@ -22,7 +22,7 @@ from farptr.protocol.header import HOP_LIMIT
 from farptr.protocol.ids import NAME_SHIFT, PARTY_MASK, id_of, make_name, worker_of
 from farptr.protocol.shapes import MAX_NAME
 from farptr.protocol.values import PLAIN_KINDS
-from farptr.worker import execute
+from farptr.worker import execute, tensors
 from farptr.worker.store import Failure, Pointer, Value
 from farptr.worker.turn import Command, Turn
 
@@ -57,7 +57,7 @@ class Calls:
                 if type(wire) is int:
                     value = by_name[wire].value if wire in by_name else None
                     kind = type(value)
-                    if kind is not np.ndarray:
+                    if kind is not np.ndarray and kind not in tensors.KINDS:
                         return kind is Pointer and self._forward(command)
                     found.append(value)
                 elif wire[0] == values.LITERAL and type(wire[1]) in PLAIN_KINDS:
@@ -118,7 +118,7 @@ class Calls:
             }
             made = execute.run(operation, found, named, _count(results))
             if type(buffers) is Joined:  # a view of what came must not outlive the turn
-                made = [value if value.flags.writeable else value.copy() for value in made]
+                made = [v if type(v) is not np.ndarray or v.flags.writeable else v.copy() for v in made]
             self._put(command, made)
 
     def _levelled(self, here: dict[int, Value]) -> dict[int, Value]:

@@ -16,10 +16,13 @@ import numpy as np
 from farptr.protocol import operations as table
 from farptr.protocol.dtypes import check_dtype
 from farptr.protocol.errors import ImplicitFetch, UnsupportedOperation
-from farptr.worker import standard
+from farptr.protocol.torch_names import NAMESPACE, NO_GRAD
+from farptr.worker import standard, tensors
 from farptr.worker.interrupts import computing
 
 Array = np.ndarray[Any, Any]
+_TORCHS = (NAMESPACE, NO_GRAD)
+_PLAIN = (bool, int, float)
 _OBJECT = np.dtype(object).num
 """The numbers of dtypes begin with those of plain numbers; this is the first of the others."""
 
@@ -117,12 +120,18 @@ def find(operation: str) -> Callable[..., Any]:
             raise UnsupportedOperation(f"this worker's NumPy {np.__version__} has no {_FUNCTIONS[operation]}") from None
         _KNOWN[operation] = found
     if found is None:
-        found = standard.function(operation)
+        found = standard.function(operation) or _of_torch(operation)
         if found is not None:
             _KNOWN[operation] = found
     if found is None:
         raise UnsupportedOperation(f"there is no remote operation {operation!r}")
     return found
+
+
+def _of_torch(operation: str) -> Callable[..., Any] | None:
+    if not operation.removeprefix(NO_GRAD).startswith(NAMESPACE):
+        return None
+    return tensors.theirs().function(operation)  # type: ignore[no-any-return]
 
 
 def run_one(operation: str, args: Sequence[Any]) -> Array:
@@ -134,7 +143,7 @@ def run_one(operation: str, args: Sequence[Any]) -> Array:
     finally:
         computing.depth -= 1
     if type(value) is not np.ndarray:
-        return _one(operation, value)
+        return value if type(value) in tensors.KINDS else _one(operation, value)
     if value.dtype.num >= _OBJECT:
         _check(value)
     return value
@@ -166,6 +175,12 @@ def _one(operation: str, value: Any) -> Array:
 def _as_array(operation: str, value: Any) -> Array:
     if isinstance(value, tuple | list):
         raise UnsupportedOperation(f"{operation} gave {len(value)} results where one was expected")
+    if type(value) in tensors.KINDS:
+        return value  # type: ignore[no-any-return]
+    if operation.startswith(_TORCHS) and not isinstance(value, _PLAIN):
+        raise UnsupportedOperation(
+            f"{operation} gives a {type(value).__name__}, which is no tensor", hint="get() the data first"
+        )
     array = np.asarray(value)
     _check(array)
     return array
@@ -178,6 +193,8 @@ def _check(array: Array) -> None:
 
 def ask(array: Array, question: str) -> Any:
     """A plain answer about an array; raises what NumPy raises, and UnsupportedOperation for another question."""
+    if type(array) in tensors.KINDS:
+        return tensors.theirs().ask(array, question)
     if question == "item":
         return _item(array)
     if question == "index":

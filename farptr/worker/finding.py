@@ -110,7 +110,8 @@ class Finding:
         tags, description = entry.about or ((), "")
         is_pointer = type(value) is Pointer
         entry.found_as_data |= not is_pointer
-        return (name, is_pointer, tags, description, getattr(value, "shape", None))
+        shape = getattr(value, "shape", None)
+        return (name, is_pointer, tags, description, None if shape is None else tuple(shape))
 
 
 def _fits(id: int, entry: Entry, term: str) -> bool:

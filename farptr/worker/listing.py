@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from farptr.protocol.commands import KEEP_OWN
+from farptr.worker import tensors
 from farptr.worker.outbox import Outbox
 from farptr.worker.store import Entry, Failure, Pointer
 
@@ -27,10 +26,10 @@ def row_of(id: int, entry: Entry, out: Outbox) -> tuple[Any, ...]:
     if type(value) is Failure:
         return (id, ERROR, tuple(value.report))
     if entry.keep == KEEP_OWN:
-        return (id, OWN, entry.label, value.shape, value.dtype.str)
-    if value.size <= WHOLE_ELEMENTS:
-        return (id, ARRAY, out.array(value, None))
-    return (id, TEXT, np.array2string(value, separator=", "), value.shape, value.dtype.str)
+        return (id, OWN, entry.label, tuple(value.shape), tensors.code_of(value))
+    if tensors.size_of(value) <= WHOLE_ELEMENTS:
+        return (id, ARRAY, tensors.encoded(value, out, None))
+    return (id, TEXT, tensors.text_of(value), tuple(value.shape), tensors.code_of(value))
 
 
 def measures_of(id: int, entry: Entry) -> tuple[int, str, tuple[int, ...] | None, str | None]:
@@ -38,4 +37,4 @@ def measures_of(id: int, entry: Entry) -> tuple[int, str, tuple[int, ...] | None
     value = entry.value
     if type(value) is Pointer or type(value) is Failure:
         return (id, POINTER if type(value) is Pointer else ERROR, None, None)
-    return (id, OWN if entry.keep == KEEP_OWN else ARRAY, value.shape, value.dtype.str)
+    return (id, OWN if entry.keep == KEEP_OWN else ARRAY, tuple(value.shape), tensors.code_of(value))

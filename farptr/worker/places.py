@@ -16,6 +16,7 @@ from farptr.protocol.authority import FETCH
 from farptr.protocol.commands import KEEP_NOT, KEEP_OWN, KEEP_SENT, PULL, PUSH, REPORT, About
 from farptr.protocol.errors import BadName, InvalidRemoteGet, NotAllowed, ObjectGone
 from farptr.protocol.ids import id_of, worker_of
+from farptr.worker import tensors
 from farptr.worker.failures import report_of
 from farptr.worker.store import Entry, Failure, Pointer, Value
 from farptr.worker.turn import Command, Turn
@@ -105,7 +106,8 @@ class Places:
             return
         near = self.store.entry(name)
         if copy or far.stays:
-            self.store.replace(near, value if isinstance(value, Pointer | Failure) else value.copy())
+            found = value if isinstance(value, Pointer | Failure) else tensors.copied(value)
+            self.store.replace(near, found)
             return
         self.store.replace(near, value)
         self.store.export(name)

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from farptr.protocol import values
+from farptr.protocol import marked, values
 from farptr.protocol.commands import REPORT
 from farptr.protocol.errors import HopLimit, ProtocolError
 from farptr.protocol.header import HOP_LIMIT, Header
 from farptr.protocol.ids import IdBlock, worker_of
 from farptr.protocol.shapes import report_in
+from farptr.worker import tensors
 from farptr.worker.authority import Authority
 from farptr.worker.failures import report_of
 from farptr.worker.outbox import Outbox
@@ -85,6 +86,10 @@ class Turn:
             if self.admit is not None:
                 self.admit(values.encoded_bytes(wire))
             return values.decode_array(wire, self.buffers)
+        if tag == marked.TENSOR:
+            if self.admit is not None:
+                self.admit(marked.size_bytes(wire))
+            return tensors.theirs().decoded(marked.decode(wire, self.buffers))  # type: ignore[no-any-return]
         if tag == values.POINTER:
             self.store.check_came(wire[1])
             return Pointer(wire[1])
@@ -110,4 +115,4 @@ class Turn:
             return (values.POINTER, value.target)
         if isinstance(value, Failure):
             return (values.ERROR, tuple(value.report))
-        return self.out.array(value, destination)
+        return tensors.encoded(value, self.out, destination)

@@ -1,0 +1,73 @@
+"""The operations of torch on the wire, as tables. Client and worker read the same rows; neither needs torch for that.
+
+An operation's name is where torch has it: ``torch.add``, ``torch.Tensor.add_``, ``torch.nn.functional.relu``,
+``torch.Tensor.T.__get__``. What workers run are the functions and methods that torch lets others override, but for
+those that begin with an underscore; the operators among these are in OPERATORS. ``no_grad:`` before a name says that
+the caller records no graph. A text that begins ``torch.`` stands for a dtype, a layout or a memory format.
+
+To add an operation that torch does not list, put it in MAKERS (``worker.remote.torch.zeros``) or in FURTHER.
+"""
+
+from __future__ import annotations
+
+NAMESPACE = "torch."
+NO_GRAD = "no_grad:"
+
+_BINARY = """
+    add sub mul truediv floordiv mod pow matmul and or xor lshift rshift
+    """.split()
+
+OPERATORS = frozenset(
+    [f"__{way}{name}__" for name in _BINARY for way in ("", "r", "i")]
+    + [f"__{name}__" for name in "eq ne lt le gt ge neg pos abs invert getitem setitem div rdiv idiv".split()]
+    + [f"__{name}__" for name in "get set".split()]
+)
+"""The names with underscores that are operations."""
+
+ATTRIBUTES = frozenset("T mT H mH real imag grad data requires_grad".split())
+"""The attributes of a tensor that are operations."""
+
+MAKERS = frozenset(
+    """
+    arange as_tensor empty eye full linspace logspace manual_seed normal ones rand randint randn randperm scalar_tensor
+    tensor tril_indices triu_indices zeros
+    """.split()
+)
+"""Functions below ``torch`` that make tensors from plain values."""
+
+METHODS = frozenset("new_empty new_full new_ones new_tensor new_zeros unflatten".split())
+"""Methods of a tensor that torch does not list as such, though it lets others override them."""
+
+INITIALISERS = frozenset("constant_ kaiming_uniform_ normal_ uniform_".split())
+"""Functions below ``torch.nn.init``; the others are made of operations."""
+
+FURTHER = frozenset({"torch.autograd.grad", "torch.autograd.backward", "torch.farptr.copy"})
+"""What torch lets nobody override, and what it has not: ``copy`` is a leaf like the original."""
+
+IN_PLACE = frozenset(
+    {"__setitem__", "__set__", "backward", "retain_grad", "torch.autograd.backward", "torch.manual_seed"}
+)
+"""What gives nothing back, besides names that end in an underscore and operators such as ``__iadd__``."""
+
+FACTS = "facts"
+"""A question about a tensor: (shape, stride, dtype, layout, device, requires_grad, is_leaf, has a gradient)."""
+
+
+def last_of(name: str) -> str:
+    """The last part of a name, without what ``no_grad`` says."""
+    return name.rpartition(".")[2]
+
+
+def is_in_place(name: str) -> bool:
+    """Whether an operation changes its first argument and gives that back, or nothing."""
+    last = last_of(name)
+    if last in IN_PLACE or name in IN_PLACE:
+        return True
+    if last.startswith("__"):
+        return last.startswith("__i") and last not in ("__invert__",)
+    return last.endswith("_")
+
+
+def gives_nothing(name: str) -> bool:
+    """Whether an operation in place gives nothing back, not even its first argument."""
+    return last_of(name) in IN_PLACE or name in IN_PLACE

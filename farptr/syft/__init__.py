@@ -1,0 +1,48 @@
+"""PySyft 0.2's face, over processes: ``import farptr.syft as sy``.
+
+>>> import torch
+>>> import farptr.syft as sy
+>>> hook = sy.TorchHook(torch)
+>>> julie = sy.VirtualWorker(hook, id="julie")
+>>> x = torch.tensor([1, 2]).send(julie)
+>>> (x + x).get()
+tensor([2, 4])
+
+Needs torch (``pip install 'farptr[torch]'``). ``install()`` lets unmodified programs ``import syft``.
+"""
+
+from __future__ import annotations
+
+try:
+    import torch
+except ImportError as missing:
+    raise ImportError(
+        "farptr.syft needs torch: pip install 'farptr[torch]', or, for CPUs only, "
+        "pip install torch --index-url https://download.pytorch.org/whl/cpu"
+    ) from missing
+
+from farptr.syft import exceptions, running
+from farptr.syft.federated import BaseDataset, FederatedDataLoader, FederatedDataset
+from farptr.syft.hook import TorchHook
+from farptr.syft.old_paths import install
+from farptr.syft.pointer_tensor import MultiPointerTensor, PointerTensor
+from farptr.syft.several import combine_pointers
+from farptr.syft.virtual_worker import VirtualWorker
+
+local_worker = running.me
+"""This process."""
+
+__all__ = [
+    "BaseDataset",
+    "FederatedDataLoader",
+    "FederatedDataset",
+    "MultiPointerTensor",
+    "PointerTensor",
+    "TorchHook",
+    "VirtualWorker",
+    "combine_pointers",
+    "exceptions",
+    "install",
+    "local_worker",
+    "torch",
+]

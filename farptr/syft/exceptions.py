@@ -1,0 +1,57 @@
+"""PySyft's errors under their old names: classes of farptr's tree, or of their own below it."""
+
+from __future__ import annotations
+
+from farptr.protocol.errors import (
+    ImplicitFetch,
+    InvalidRemoteGet,
+    NotCollocated,
+    ObjectGone,
+    UnsupportedOperation,
+    UsageError,
+)
+
+TensorsNotCollocatedException = NotCollocated
+ObjectNotFoundError = ObjectGone
+InvalidTensorForRemoteGet = InvalidRemoteGet
+
+
+class PureFrameworkTensorFoundError(UsageError, RuntimeError):
+    """A local tensor stands beside a pointer: one of them has to go to where the other is.
+
+    No TypeError: Python's operators would take that for "try the other operand".
+    """
+
+
+class RemoteObjectFoundError(PureFrameworkTensorFoundError):
+    """The same, where the local tensor comes first."""
+
+
+class CannotRequestObjectAttribute(UnsupportedOperation):
+    """``get()`` and its like on a pointer to an attribute: ``p.grad.clone().get()`` fetches."""
+
+
+class SendNotPermittedError(UsageError, PermissionError):
+    """A private tensor was to leave, and not by one of its users."""
+
+
+class GetNotPermittedError(UsageError, PermissionError):
+    """A private tensor was to be fetched, and not by one of its users."""
+
+
+class WorkerNotFoundException(UsageError, LookupError):
+    """There is no worker of that id."""
+
+
+__all__ = [
+    "CannotRequestObjectAttribute",
+    "GetNotPermittedError",
+    "ImplicitFetch",
+    "InvalidTensorForRemoteGet",
+    "ObjectNotFoundError",
+    "PureFrameworkTensorFoundError",
+    "RemoteObjectFoundError",
+    "SendNotPermittedError",
+    "TensorsNotCollocatedException",
+    "WorkerNotFoundException",
+]
