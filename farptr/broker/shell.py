@@ -323,8 +323,8 @@ class Broker:
             hello["user"] = user.partition(" ")[0] or ME  # whatever it said
             if user:
                 self._guests.admit(frames[0], user, hello)
-            if pid is not None:
-                hello["pid"] = pid
+            if pid is not None:  # whatever it says: who is believed to be elsewhere is not watched
+                hello["pid"], hello["host"] = pid, socket.gethostname()
             if "resume" in hello:
                 self._resume(route, hello, frames[0] if user else None)
                 return

@@ -67,7 +67,7 @@ def test_what_a_run_keeps_on_disk_is_its_owners_alone():
 
 
 def test_a_peer_is_the_process_that_the_kernel_says(processes):
-    """Whatever pid it names: else the broker would watch, and believe the end of, somebody else."""
+    """Whatever pid and host it names: else the broker would watch somebody else, or nobody."""
     run = processes("julie")
     for said in (1, pids_of(run)[1], -5, 2**70, None, "x"):
         body = bodies.dumps({"role": "client", "name": "me", "pid": said, "host": "here"})
@@ -77,7 +77,7 @@ def test_a_peer_is_the_process_that_the_kernel_says(processes):
             header, _ = read(dealer.recv())
             assert header.kind == Kind.WELCOME
             rows = run._session.ask_broker("parties")
-            assert [row[3] for row in rows if row[0] == header.destination] == [os.getpid()]
+            assert [row[3:] for row in rows if row[0] == header.destination] == [(os.getpid(), socket.gethostname())]
             dealer.send(encode(Header(Kind.BYE, epoch=header.epoch)))
             until(lambda number=header.destination: number not in [r[0] for r in run._session.ask_broker("parties")])
     assert sent([1], tuple(run)).get().tolist() == [1]
