@@ -206,12 +206,9 @@ def test_rows_in_place(ways, name):
 
 
 @pytest.mark.slow
-def test_rows_many_times(ways):
-    for name in ROWS:
-        if name[0] == "." or not lacks(name):
-            check_row(ways, name, MANY)
-    for name in IN_PLACE:
-        check_in_place(ways, name, MANY)
+@pytest.mark.parametrize("name", [name for name in (*ROWS, *IN_PLACE) if name[0] in ".=" or not lacks(name)])
+def test_rows_many_times(ways, name):
+    (check_row if name in ROWS else check_in_place)(ways, name, MANY)
 
 
 # ---------------------------------------------------------------- ufuncs
