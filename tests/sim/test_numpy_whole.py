@@ -1,7 +1,7 @@
 """Every operation of the tables against NumPy, on data that hypothesis draws, one hop away and two, in one process.
 
 The calls are those of ``tests/behaviour/samples``. Their arrays keep their shapes; values, and dtypes within reason,
-are drawn, so that NumPy's refusals are among what is compared. ``pytest -m slow`` draws a hundred times more.
+are drawn, so that NumPy's refusals are among what is compared. ``pytest -m slow`` draws many more.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.sim.world import World
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-FEW, MANY = 4, 300
+FEW, MANY = 4, 60
 SETTINGS = {
     "deadline": None,
     "derandomize": True,
