@@ -109,9 +109,9 @@ class DataFace:
     def __iter__(self) -> Iterator[Pointer]:
         return (self[i] for i in range(len(self)))
 
-    def _value(self) -> Any:
+    def _value(self, question: str = "item") -> Any:
         """The one element, as a Python value: this one moves, because its caller needs it."""
-        found = self._ask("item")
+        found = self._ask(question)
         return complex(*found[1:]) if isinstance(found, tuple) else found
 
     def __bool__(self) -> bool:
@@ -127,7 +127,7 @@ class DataFace:
         return complex(self._value())
 
     def __index__(self) -> int:
-        return int(self._ask("index"))
+        return int(self._value("index"))
 
     def __contains__(self, item: Any) -> bool:
         return bool((self == item).any())

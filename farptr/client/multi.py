@@ -137,7 +137,7 @@ class MultiPointer(DataFace, numpy_face.NumpyFace):
             raise UsageError(f"the {question} differs: {each}", hint=f"[{one} for p in mp.pointers]")
         return told[0]
 
-    def _value(self) -> NoReturn:
+    def _value(self, question: str = "item") -> NoReturn:
         raise UnsupportedOperation(
             f"{len(self._pointers)} pointers have no single value",
             hint="[float(p) for p in mp.pointers], or float(mp.get_copy(sum_results=True))",

@@ -6,6 +6,7 @@ An operation's wire name says where it is found on the worker:
     ``add.reduce``      a method of a ufunc
     ``np:concatenate``  a function of NumPy (``np:linalg.norm``, ``np:fft.fft`` too)
     ``.reshape``        a method of the array
+    ``eq``, ``ne``      the operators ``==`` and ``!=``
     ``[]``              indexing; ``.T`` and its like are attributes
     ``=add``            the in-place form of a ufunc; ``=[]`` assignment to items, ``=.sort`` an in-place method
     ``=np:copyto``      an in-place function
@@ -28,9 +29,9 @@ from farptr.protocol.numpy_results import ARITY, TUPLES
 from farptr.protocol.standard import FILLS, OPERANDS
 
 __all__ = [
-    "ABOUT", "ARITY", "ATTRIBUTES", "ATTRIBUTES_SET", "COMPARISONS", "FLAGS", "FUNCTIONS", "INPLACE_METHODS",
-    "IN_PLACE_FUNCTIONS", "LIKE", "METHODS", "OPERATORS", "QUESTIONS", "TUPLES", "UFUNCS", "UFUNC_FUNCTIONS",
-    "UFUNC_METHODS", "UNARY", "VALUES", "data_bytes",
+    "ABOUT", "ARITY", "ATTRIBUTES", "ATTRIBUTES_SET", "COMPARISONS", "EQUALITY", "FLAGS", "FUNCTIONS",
+    "INPLACE_METHODS", "IN_PLACE_FUNCTIONS", "LIKE", "METHODS", "OPERATORS", "QUESTIONS", "STOPPING_UFUNCS", "TUPLES",
+    "UFUNCS", "UFUNC_FUNCTIONS", "UFUNC_METHODS", "UNARY", "VALUES", "data_bytes",
 ]  # fmt: skip
 
 UFUNCS: dict[str, int] = dict.fromkeys(
@@ -57,6 +58,8 @@ UFUNC_FUNCTIONS = (
 )
 """Ufuncs that are not in ``numpy`` itself, by the function that workers call for them."""
 
+STOPPING_UFUNCS = ("power",)
+"""Ufuncs that may raise half way, with part of their target written (integers to negative powers)."""
 UFUNC_METHODS = ("reduce", "accumulate", "outer", "reduceat")
 
 OPERATORS = {
@@ -66,8 +69,10 @@ OPERATORS = {
 }  # fmt: skip
 """Python's binary operators by the middle of their dunder name; all but divmod have an in-place form."""
 COMPARISONS = {
-    "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
+    "eq": "eq", "ne": "ne", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
 }  # fmt: skip
+EQUALITY = ("eq", "ne")
+"""Operators with a wire name of their own, which are no ufuncs: arrays of any two dtypes are equal or not."""
 UNARY = {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"}
 
 METHODS = tuple(
@@ -104,7 +109,7 @@ def data_bytes(
     Plain numbers are data where they are operands (of a ufunc, or assigned to items); an axis, a shape or an index is
     not data.
     """
-    operands = operation.lstrip("=").split(".")[0] in UFUNCS or operation in OPERANDS
+    operands = operation.lstrip("=").split(".")[0] in UFUNCS or operation in OPERANDS or operation in EQUALITY
     first = 0 if operands else 2 if operation == "=[]" else 1 if operation in FILLS else len(args)
     total = sum([measure(wire, literals=i >= first) for i, wire in enumerate(args)])
     return total + sum([measure(wire, literals=False) for wire in (kwargs or {}).values()])

@@ -208,7 +208,7 @@ def _true(value: Any) -> bool:
 
 _ABOUT_DATA: dict[str, Fits] = {
     "shape": shape, "dtype": code, "ndim": count, "size": _size, "nbytes": _size, "itemsize": count, "len": _size,
-    "item": _item, "strides": _strides, "here": _true,
+    "item": _item, "index": _one_of(int), "strides": _strides, "flags": _tuple_of(_one_of(bool)), "here": _true,
     "facts": _row(shape, _strides, text, text, text, flag, flag, flag),
 }  # fmt: skip
 

@@ -61,6 +61,15 @@ def _setter(name: str) -> Callable[..., Any]:
     return lambda array, value: setattr(array, name, value)
 
 
+def _set_items(array: Array, index: Any, value: Any) -> None:
+    # Texts are parsed one by one, and the first that is no number stops it half way.
+    texts = isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.dtype.kind in "SU")
+    if texts:
+        _wholly(operator.setitem)(array, index, value)
+    else:
+        array[index] = value
+
+
 def _set_flat(array: Array, index: Any, value: Any) -> None:
     array.flat[index] = value
 
@@ -75,11 +84,14 @@ def _frombuffer(*args: Any, **kwargs: Any) -> Array:
 
 
 def _in_place_ufunc(ufunc: Any) -> Callable[..., Any]:
-    return lambda array, *args, **kwargs: ufunc(array, *args, out=(array,), **kwargs)
+    def run(array: Array, *args: Any, **kwargs: Any) -> None:
+        ufunc(array, *args, out=(array,), **kwargs)
+
+    return _wholly(run) if ufunc.__name__ in table.STOPPING_UFUNCS else run
 
 
 def _build() -> dict[str, Callable[..., Any]]:
-    known: dict[str, Callable[..., Any]] = {"[]": operator.getitem, "=[]": operator.setitem}
+    known: dict[str, Callable[..., Any]] = {"[]": operator.getitem, "=[]": _set_items}
     for name in table.UFUNCS:
         ufunc = getattr(np, name, None)
         if ufunc is None:  # younger than this NumPy
@@ -88,7 +100,9 @@ def _build() -> dict[str, Callable[..., Any]]:
         known[f"={name}"] = _in_place_ufunc(ufunc)
         for method in table.UFUNC_METHODS:
             known[f"{name}.{method}"] = getattr(ufunc, method)
-        known[f"={name}.at"] = ufunc.at
+        known[f"={name}.at"] = _wholly(ufunc.at) if name in table.STOPPING_UFUNCS else ufunc.at
+    for name in table.EQUALITY:
+        known[name] = getattr(operator, name)
     for name in table.METHODS:
         known[f".{name}"] = _method(name)
     for name in table.INPLACE_METHODS:
@@ -144,9 +158,7 @@ def run_one(operation: str, args: Sequence[Any]) -> Array:
         computing.depth -= 1
     if type(value) is not np.ndarray:
         return value if type(value) in tensors.KINDS else _one(operation, value)
-    if value.dtype.num >= _OBJECT:
-        _check(value)
-    return value
+    return value if value.dtype.num < _OBJECT else _sound(value)
 
 
 def run(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any], count: int) -> list[Array]:
@@ -155,7 +167,7 @@ def run(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any], count: i
     Results may be views of the operands, as they are in NumPy.
     """
     with computing:
-        value = find(operation)(*args, **kwargs)
+        value = _into(operation, kwargs["out"], args, kwargs) if "out" in kwargs else find(operation)(*args, **kwargs)
     if count == 0:
         return []
     if count == 1:
@@ -164,6 +176,18 @@ def run(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any], count: i
         found = len(value) if isinstance(value, tuple | list) else 1
         raise UnsupportedOperation(f"{operation} gave {found} results where {count} were expected")
     return [_as_array(operation, v) for v in value]
+
+
+def _into(operation: str, out: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """With ``out=``: where NumPy may stop half way, the targets are as they were when it fails."""
+    stopping = operation.partition(".")[0] in table.STOPPING_UFUNCS
+    before = [(target, target.copy()) for target in (out if isinstance(out, tuple) else (out,)) if stopping]
+    try:
+        return find(operation)(*args, **kwargs)
+    except Exception:
+        for target, values in before:
+            target[...] = values
+        raise
 
 
 def _one(operation: str, value: Any) -> Array:
@@ -182,13 +206,16 @@ def _as_array(operation: str, value: Any) -> Array:
             f"{operation} gives a {type(value).__name__}, which is no tensor", hint="get() the data first"
         )
     array = np.asarray(value)
-    _check(array)
+    return array if array.dtype.num < _OBJECT else _sound(array)
+
+
+def _sound(array: Array) -> Array:
+    """The same values in a dtype that travels; raises UnsupportedValue where there is none."""
+    dtype = array.dtype
+    if not dtype.itemsize and dtype.kind in "SU":  # empty texts: what NumPy otherwise gives a width of one
+        return array.astype(f"{dtype.kind}1")
+    check_dtype(dtype)
     return array
-
-
-def _check(array: Array) -> None:
-    if array.dtype.kind == "O" or array.dtype.fields is not None:
-        check_dtype(array.dtype)
 
 
 def ask(array: Array, question: str) -> Any:

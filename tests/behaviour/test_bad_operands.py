@@ -258,12 +258,38 @@ def test_what_pointers_do_not_have_says_why_and_what_instead(run, name):
         call(p)
 
 
+def test_integers_to_negative_powers_leave_what_was(run):
+    """NumPy raises half way."""
+    for change in (
+        lambda p: p.__ipow__(np.array([1, 2, -1])), lambda p: np.power(p, [1, 2, -1], out=p),
+        lambda p: np.power.at(p, [0, 1, 2], [1, 2, -1]),
+    ):  # fmt: skip
+        p = sent([2, 3, 4], (run["julie"],))
+        with pytest.raises(ValueError, match="negative integer powers"):  # noqa: PT012 - at once, or when it is settled
+            change(p)
+            run.sync()
+        assert fetched(p).tolist() == [2, 3, 4]
+
+
+def test_dtypes_that_operations_give_and_that_do_not_travel(run):
+    """Refused at the worker: what came would break the protocol."""
+    p = sent(["", ""], (run["julie"],))
+    assert fetched(np.char.partition(p, "x")).dtype == "U1"
+    assert fetched(p.astype("S0")).dtype == "S1"
+    for dtype in ("V8", "T"):
+        with pytest.raises((fp.UnsupportedValue, fp.RemoteError)) as told:
+            fetched(p.astype(dtype))
+        assert isinstance(told.value, TypeError)
+
+
 def test_an_in_place_change_that_fails_leaves_what_was(run):
     way = (run["julie"],)
     for change in (
         lambda p: np.add.at(p, [0, 1, 99], 1), lambda p: np.copyto(p, [1, 2, 3]), lambda p: p.put([0, 9], [7, 8]),
         lambda p: setattr(p, "flat", "x"), lambda p: p.__setitem__([0, 9], 5), lambda p: p.__iadd__(np.ones(3)),
-        lambda p: np.add(p, "x", out=p),
+        lambda p: np.add(p, "x", out=p), lambda p: p.__setitem__(slice(None), ["5", "x"]),
+        lambda p: p.__setitem__(slice(None), np.array(["5", "x"])),
+        lambda p: np.copyto(p, ["5", "x"], casting="unsafe"),
     ):  # fmt: skip
         p = sent([1.0, 2.0], way)
         with pytest.raises(fp.RemoteError):  # noqa: PT012 - at once, or when it is settled
