@@ -76,7 +76,7 @@ class Lineage:
             version = self.new(name, (), raw=True, own=[(owner_of(name), name)])
         tainted = self._tainted.get(owner_of(name))
         if tainted is not None and tainted > version:
-            version = self.new(name, (version, tainted))
+            version = self.new(name, (version, tainted), raw=self.raw[version])  # it may be what it was, too
         return version
 
     def point(self, name: int, target: int) -> None:
@@ -116,9 +116,6 @@ class Lineage:
         versions = [self.of(name) for name in used]
         for name in made:
             self.new(name, versions, own=own)
-        if len(used) > 1:  # running means, and what ``inplace=True`` stands beside
-            for name in used:
-                self._change(name, versions, own)
 
     def _end_of(self, name: int) -> int:
         for _ in range(_HOPS):

@@ -25,9 +25,10 @@ def test_a_gradient_is_made_of_what_the_loss_was_made_of():
     loss = make_name(JULIE, 13)
     lineage.call([loss], [data, weights], "torch.matmul", [])
     before = lineage.of(weights)
-    lineage.call([], [loss], "torch.Tensor.backward", [])
+    lineage.call([], [loss], "no_grad:torch.Tensor.backward", [])
     assert (ME, data) not in lineage.origins[before]
     assert {(ME, data), (ME, weights)} <= lineage.origins[lineage.of(weights)]
+    assert lineage.raw[lineage.of(data)]
 
 
 def test_a_change_by_another_name_reaches_the_tensor():
