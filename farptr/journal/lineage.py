@@ -13,7 +13,7 @@ from typing import Any
 
 from farptr.protocol import body as bodies
 from farptr.protocol import commands as c
-from farptr.protocol import values
+from farptr.protocol import marked, values
 from farptr.protocol.errors import FarptrError
 from farptr.protocol.header import Kind
 
@@ -83,6 +83,8 @@ def _value(wire: Any) -> tuple[int, str, list[int]]:
     if wire is None:
         return 0, "", []
     tag = str(wire[0])
+    if tag == marked.TENSOR:  # data like any other
+        return marked.size_bytes(wire), values.ARRAY, []
     return (values.encoded_bytes(wire) if tag == values.ARRAY else 0), tag, [wire[1]] if tag == values.POINTER else []
 
 
@@ -175,4 +177,4 @@ def _is_row(row: Any) -> bool:
 
 
 def _row(row: Any) -> tuple[int, int]:
-    return (row[0], values.encoded_bytes(row[2])) if row[1] == "A" else (row[0], len(row[2]))
+    return (row[0], marked.size_bytes(row[2])) if row[1] == "A" else (row[0], len(row[2]))

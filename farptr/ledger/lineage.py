@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from farptr.protocol.torch_names import NAMESPACE, NO_GRAD, last_of
+
 RAW, DERIVED = "raw", "derived"
 ANYTHING = 0
 """No object: whatever a worker has."""
@@ -18,6 +20,8 @@ _KEEPS = frozenset({
     "take", "diagonal", "astype", "positive", "flip", "roll", "sort", "repeat",
 })  # fmt: skip
 """Operations whose result is values of their one operand as they are: all, some, or in another order."""
+_HIDDEN = frozenset({"batch_norm", "instance_norm", "embedding", "embedding_bag"})
+"""Functions of torch that change operands, and give results all the same."""
 _HOPS = 64
 
 Origin = tuple[int, int]
@@ -72,7 +76,7 @@ class Lineage:
             version = self.new(name, (), raw=True, own=[(owner_of(name), name)])
         tainted = self._tainted.get(owner_of(name))
         if tainted is not None and tainted > version:
-            version = self.new(name, (version, tainted))
+            version = self.new(name, (version, tainted), raw=self.raw[version])  # it may be what it was, too
         return version
 
     def point(self, name: int, target: int) -> None:
@@ -92,6 +96,9 @@ class Lineage:
 
     def call(self, made: list[int], used: list[int], operation: str, own: list[Origin]) -> None:
         """An operation made results, or changed its first operand."""
+        if operation.removeprefix(NO_GRAD).startswith(NAMESPACE):
+            self._call_of_torch(made, used, operation, own)
+            return
         versions = [self.of(name) for name in used]
         keeps = operation.removeprefix("np:").lstrip(".=") in _KEEPS and len(versions) == 1 and not own
         raw = keeps and self.raw[versions[0]]
@@ -100,21 +107,37 @@ class Lineage:
         if not made and used:
             self._change(used[0], versions, own)
 
-    def _change(self, name: int, versions: list[int], own: Iterable[Origin]) -> None:
+    def _call_of_torch(self, made: list[int], used: list[int], operation: str, own: list[Origin]) -> None:
+        """As ``call``. Graphs and views reach further than operands: what changes anything may have changed all."""
+        hidden = not made or last_of(operation) in _HIDDEN
+        if hidden and used:
+            worker = owner_of(self._end_of(used[0]))
+            self._tainted[worker] = self.new(0, self._had(worker, used))
+        versions = [self.of(name) for name in used]
+        for name in made:
+            self.new(name, versions, own=own)
+
+    def _end_of(self, name: int) -> int:
         for _ in range(_HOPS):
             if name not in self.points:
                 break
             name = self.points[name]
-        self.new(name, versions, own=own)
+        return name
+
+    def _change(self, name: int, versions: list[int], own: Iterable[Origin]) -> None:
+        self.new(self._end_of(name), versions, own=own)
 
     def anything(self, worker: int, used: Iterable[int]) -> int:
         """Code ran on a worker that nobody sees into: whatever it has from now on may be made of all it had."""
-        mine = [v for name, v in self.now.items() if owner_of(name) == worker]
-        version = self.new(0, [*mine, *map(self.of, used)], own=[(worker, ANYTHING)])
+        version = self.new(0, self._had(worker, used), own=[(worker, ANYTHING)])
         for name in used:
             self._change(name, [version], ())
         self._tainted[worker] = version
         return version
+
+    def _had(self, worker: int, used: Iterable[int]) -> list[int]:
+        """Versions of all that a worker is known to have, and of these."""
+        return [*[v for name, v in self.now.items() if owner_of(name) == worker], *map(self.of, used)]
 
     def label(self, name: int, text: str) -> None:
         """A name for data, from now on."""

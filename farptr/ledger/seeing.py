@@ -12,7 +12,7 @@ from farptr.protocol import commands as c
 
 _ARRAY, _POINTER = "A", "P"
 _ARGUMENTS = -1
-_METADATA = frozenset({"shape", "dtype", "here", "ndim", "size", "itemsize", "nbytes", "len"})
+_METADATA = frozenset({"shape", "dtype", "here", "ndim", "size", "itemsize", "nbytes", "len", "facts"})
 
 Receive = Callable[[Handed, str, int, int, int], None]
 """Record, what, version, name, bytes."""

@@ -107,7 +107,8 @@ def _gradient(args: Arguments, kwargs: Keywords) -> int:
 
 def as_torch_gives(name: str, results: tuple[Any, ...]) -> Any:
     """Several results, with the names that torch gives them (``.values``, ``.indices``)."""
-    kind = getattr(torch.return_types, last_of(name).lstrip("_"), None)
+    prefix = "linalg_" if ".linalg." in name else ""
+    kind = getattr(torch.return_types, prefix + last_of(name), None)
     if kind is None or getattr(kind, "n_fields", 0) != len(results):
         return results
     return kind(results)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from farptr.protocol.errors import UsageError
-from farptr.syft import federated, local_tensor, modules, running
+from farptr.syft import federated, local_tensor, modules, operators, running
 
 
 class TorchHook:
@@ -29,6 +29,7 @@ class TorchHook:
         local_tensor.teach()
         modules.teach()
         federated.teach()
+        operators.teach()
 
     def close(self) -> None:
         """End the processes now; they end with this one anyway."""

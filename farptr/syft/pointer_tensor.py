@@ -17,7 +17,6 @@ from farptr.client.pointer import Pointer
 from farptr.client.session import DEFAULT_TIMEOUT
 from farptr.protocol.errors import ImplicitFetch, NotSerializable, UnsupportedOperation, UsageError
 from farptr.protocol.names import ME
-from farptr.protocol.torch_names import OPERATORS
 from farptr.syft import commands
 from farptr.syft.exceptions import CannotRequestObjectAttribute
 
@@ -313,25 +312,6 @@ def made(handle: Any, attr: str = "") -> Any:
 
 commands.wrapped_by(made)
 
-
-def _operator(function: Any) -> Any:
-    """An operator without torch's own way to it, which would take a TypeError for "try the other operand"."""
-    return lambda *args: commands.run(function, args, {})
-
-
-def _reflected(function: Any) -> Any:
-    def run(self: Any, other: Any) -> Any:
-        if isinstance(other, torch.Tensor) and not isinstance(other, PointerTensor):
-            commands.Arguments((other, self), {})  # raises, in the order in which they stood
-        return commands.run(function, (self, other), {})
-
-    return run
-
-
-for _name in OPERATORS - {"__get__", "__set__"}:
-    if hasattr(torch.Tensor, _name):
-        _make = _reflected if _name.startswith("__r") else _operator
-        setattr(PointerTensor, _name, _make(getattr(torch.Tensor, _name)))
 
 # ---------------------------------------------------------------- in place
 

@@ -1,0 +1,94 @@
+"""What a worker runs of torch, and what it does not; values between store and wire."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed (pip install torch)")
+
+from farptr.protocol import marked, torch_bytes  # noqa: E402
+from farptr.protocol.errors import ProtocolError, UnsupportedOperation, UnsupportedValue  # noqa: E402
+from farptr.worker import execute, torch_values  # noqa: E402
+
+
+def test_operations_are_found_by_their_names():
+    x = torch.tensor([-1.0, 2.0])
+    for name, args, expected in [
+        ("torch.add", (x, x), x + x),
+        ("torch.Tensor.__rsub__", (x, 1), 1 - x),
+        ("torch.nn.functional.relu", (x,), x.relu()),
+        ("torch.linalg.norm", (x,), x.norm()),
+        ("torch.Tensor.T.__get__", (torch.eye(2),), torch.eye(2)),
+        ("torch.zeros", (2,), torch.zeros(2)),
+        ("torch.Tensor.to", (x, "torch.float64"), x.double()),
+        ("torch.farptr.copy", (x,), x),
+    ]:
+        (found,) = execute.run(name, args, {}, 1)
+        assert torch.equal(found, expected), name
+
+
+def test_no_grad_is_told_with_the_operation():
+    w = torch.ones(2, requires_grad=True)
+    (recorded,) = execute.run("torch.mul", (w, 2), {}, 1)
+    (plain,) = execute.run("no_grad:torch.mul", (w, 2), {}, 1)
+    assert (recorded.requires_grad, plain.requires_grad) == (True, False)
+    execute.run("no_grad:torch.Tensor.add_", (w, 1), {}, 0)
+    with pytest.raises(RuntimeError, match="leaf"):
+        execute.run("torch.Tensor.add_", (w, 1), {}, 0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    """
+    torch.load torch.save torch.from_file torch.compile torch.hub.load torch._C._jit_get_operation torch.os.system
+    torch.Tensor.__reduce_ex__ torch.Tensor.__class__ torch.Tensor.__setstate__ torch.Tensor.grad_fn.__get__
+    torch.Tensor.__init__ torch.Tensor.__dict__.__get__ torch.jit.load torch.utils.cpp_extension.load torch
+    torch. torch.add.__globals__ torch.add.__self__.save torch.serialization.load_ torch.set_num_threads
+    torch.os.remove_
+    """.split(),
+)
+def test_nothing_else_runs(name):
+    for operation in (name, f"no_grad:{name}"):
+        with pytest.raises(UnsupportedOperation):
+            execute.find(operation)
+
+
+def test_texts_of_torch_stand_for_dtypes_and_their_like_only():
+    with pytest.raises(UnsupportedOperation, match=r"torch\.add"):
+        execute.run("torch.Tensor.to", (torch.ones(1), "torch.add"), {}, 1)
+    with pytest.raises(UnsupportedOperation):
+        execute.run("torch.Tensor.to", (torch.ones(1), "torch.nn"), {}, 1)
+
+
+def test_results_are_tensors_numbers_or_truth_values():
+    x = torch.ones(2)
+    assert execute.run("torch.equal", (x, x), {}, 1)[0].tolist() is True
+    for name in ("torch.Tensor.type", "torch.Tensor.storage", "torch.Tensor.tolist"):
+        with pytest.raises(UnsupportedOperation):
+            execute.run(name, (x,), {}, 1)
+    with pytest.raises(UnsupportedOperation, match="2 results where one"):
+        execute.run("torch.sort", (x,), {}, 1)
+
+
+def test_values_go_and_come_with_their_gradient():
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    (w * w).sum().backward()
+    back = torch_bytes.tensor_of(torch_bytes.marked(w))
+    assert back.requires_grad
+    assert torch.equal(back, w)
+    assert torch.equal(back.grad, w.grad)
+    with pytest.raises(UnsupportedValue):
+        torch_bytes.marked(torch.eye(2).to_sparse())
+    with pytest.raises(ProtocolError):
+        torch_bytes.tensor_of(marked.Marked("int64", w.detach().long().numpy(), requires_grad=True))
+
+
+def test_questions():
+    x = torch.ones(2, 3)
+    assert torch_values.ask(x, "shape") == (2, 3)
+    assert type(torch_values.ask(x, "shape")) is tuple
+    assert torch_values.ask(x, "facts") == ((2, 3), (3, 1), "float32", "strided", "cpu", False, True, False)
+    with pytest.raises(RuntimeError):
+        torch_values.ask(x, "item")
+    with pytest.raises(UnsupportedOperation):
+        torch_values.ask(x, "__class__")
