@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from typing import Any, NamedTuple
 
 import zmq
@@ -23,6 +24,8 @@ from farptr.protocol.names import FAR
 
 CUT = "its connection was cut"
 REVOKED = "its key was revoked"
+LEAVE_S = 1.0
+"""How long guests may take to leave when the run has ended."""
 
 
 class Connection(NamedTuple):
@@ -112,6 +115,12 @@ class Guests:
             connection.cut()
         self.to_cut.clear()
         return [guest.number for guest in self.by_route.values() if not guest.connection.lives()]
+
+    def see_off(self) -> None:
+        """The run has ended and they were told: wait, not for long, until they have gone; a cut would come first."""
+        deadline_s = time.monotonic() + LEAVE_S
+        while any(guest.connection.lives() for guest in self.by_route.values()) and time.monotonic() < deadline_s:
+            time.sleep(LEAVE_S / 100)
 
     def revoked(self) -> list[int]:
         """Whose key is not on the ring any more."""

@@ -167,6 +167,7 @@ class Broker:
             for route in self._guests.by_route:
                 with contextlib.suppress(zmq.ZMQError):
                     self._router.send_multipart([route, bye])
+            self._guests.see_off()
         self._router.close(linger=LAST_WORDS_LINGER_MS if self._guests.by_route else 0)
         self._context.term()
         self._exits.close()

@@ -8,7 +8,9 @@ Laws
 
 from __future__ import annotations
 
+import bisect
 import contextlib
+import itertools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -41,20 +43,18 @@ class Writer:
         self._open()
 
     def write(self, payloads: Iterable[bytes]) -> None:
-        """Append records, in one write to the file."""
-        chain, parts, count = self.chain, [], 0
+        """Append records, in one write to the file; where there is no room for all of them, as many as fit."""
+        parts: list[bytes] = []
+        chains = [self.chain]
         for payload in payloads:
-            framed, chain = frame(chain, payload)
+            framed, chain = frame(chains[-1], payload)
             parts.append(framed)
-            count += 1
-        if not count:
+            chains.append(chain)
+        if not parts:
             return
-        if self.trouble:
-            self.lost += count
-        elif self._put(b"".join(parts)):
-            self.chain, self.records = chain, self.records + count
-        else:
-            self.lost += count
+        kept = 0 if self.trouble else self._put(parts)
+        self.chain, self.records = chains[kept], self.records + kept
+        self.lost += len(parts) - kept
         if self._at >= self._file_bytes and not self.trouble:
             self._turn_over()
 
@@ -64,25 +64,29 @@ class Writer:
             os.close(self._fd)
             self._fd = -1
 
-    def _put(self, data: bytes) -> bool:
-        view, start = memoryview(data), self._at
+    def _put(self, parts: list[bytes]) -> int:
+        """How many of these are in the file now, whole."""
+        data = b"".join(parts)
+        view, kept = memoryview(data), len(parts)
         try:
             while view:
                 view = view[os.write(self._fd, view) :]
         except OSError as error:
             self.trouble = f"the journal has stopped: {error.strerror} ({self.path})"
+            ends = list(itertools.accumulate(map(len, parts)))
+            kept = bisect.bisect_right(ends, len(data) - len(view))
+            data = data[: ends[kept - 1] if kept else 0]
             with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, start)
-            return False
+                os.ftruncate(self._fd, self._at + len(data))
         self._at += len(data)
         self.bytes += len(data)
-        return True
+        return kept
 
     def _open(self) -> None:
         self._number += 1
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self._fd, self._at = os.open(self.path / f"{self._number:06}{SUFFIX}", flags, 0o600), 0
-        self._put(HEAD.pack(MAGIC, FORMAT, self._number, self.records, self.chain))
+        self._put([HEAD.pack(MAGIC, FORMAT, self._number, self.records, self.chain)])
 
     def _turn_over(self) -> None:
         os.close(self._fd)

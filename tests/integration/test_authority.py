@@ -37,6 +37,7 @@ def test_each_client_does_what_it_may_and_no_more(ring, shard):
     with fp.up({"julie": shard}, bind="tcp://127.0.0.1:*", allow="me,bob:names") as sim:
         assert sim["julie"]["x"].get_copy().tolist() == [4711.5, 2.0]
         mine = fp.tensor([1, 2]).send(sim["julie"])
+        sim.sync()
         with fp.connect(sim.bound, key=ring.path / "bob.key") as run:
             julie = run["julie"]
             assert len(julie._objects) == 3
