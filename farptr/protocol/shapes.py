@@ -44,6 +44,7 @@ from farptr.protocol.commands import (
 from farptr.protocol.dtypes import dtype_of
 from farptr.protocol.errors import ProtocolError, Report
 from farptr.protocol.ids import ID_MASK
+from farptr.protocol.operations import FLAGS
 
 Fits = Callable[[Any], bool]
 
@@ -204,9 +205,13 @@ def _true(value: Any) -> bool:
     return value is True
 
 
+def _flags(value: Any) -> bool:
+    return type(value) is tuple and len(value) == len(FLAGS) and all(type(flag) is bool for flag in value)
+
+
 _ABOUT_DATA: dict[str, Fits] = {
     "shape": shape, "dtype": code, "ndim": count, "size": _size, "nbytes": _size, "itemsize": count, "len": _size,
-    "item": _item, "strides": _strides, "here": _true,
+    "item": _item, "index": _one_of(int), "strides": _strides, "flags": _flags, "here": _true,
 }  # fmt: skip
 
 
