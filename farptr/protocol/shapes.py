@@ -44,6 +44,7 @@ from farptr.protocol.commands import (
 from farptr.protocol.dtypes import dtype_of
 from farptr.protocol.errors import ProtocolError, Report
 from farptr.protocol.ids import ID_MASK
+from farptr.protocol.operations import FLAGS
 
 Fits = Callable[[Any], bool]
 
@@ -204,6 +205,10 @@ _strides = _tuple_of(_one_of(int))
 
 def _true(value: Any) -> bool:
     return value is True
+
+
+def _flags(value: Any) -> bool:
+    return type(value) is tuple and len(value) == len(FLAGS) and all(type(flag) is bool for flag in value)
 
 
 _ABOUT_DATA: dict[str, Fits] = {

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from farptr.protocol import shapes
-from farptr.protocol.commands import CALL, LIST, SEND
+from farptr.protocol import operations, shapes
+from farptr.protocol.commands import CALL, HERE, LABELS, LIST, QUESTIONS, SEND
 from farptr.protocol.ids import IdBlock
 from farptr.worker.core import WorkerCore
 from tests.hostile import cores, targets
@@ -41,6 +41,12 @@ def test_lies_are_refused_and_harm_nobody_else(name):
 @pytest.mark.parametrize(("name", "data"), [(name, data) for name in GOLDEN for data in GOLDEN[name]])
 def test_what_once_got_through(name, data):
     cores.CORES[name](data)
+
+
+def test_every_command_and_question_has_its_row():
+    assert shapes.COMMANDS.keys() == LABELS.keys()
+    assert shapes._ABOUT_DATA.keys() == {*operations.QUESTIONS, HERE}
+    assert all(shapes.answers_of((1, code, X, "shape")) for code in QUESTIONS if code != LIST)
 
 
 @pytest.mark.parametrize("number", [-1, 2**104, 10**400])

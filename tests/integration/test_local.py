@@ -77,7 +77,7 @@ def test_a_peer_is_the_process_that_the_kernel_says(processes):
             header, _ = read(dealer.recv())
             assert header.kind == Kind.WELCOME
             rows = run._session.ask_broker("parties")
-            assert [row[3:] for row in rows if row[0] == header.destination] == [(os.getpid(), socket.gethostname())]
+            assert [row[3:5] for row in rows if row[0] == header.destination] == [(os.getpid(), socket.gethostname())]
             dealer.send(encode(Header(Kind.BYE, epoch=header.epoch)))
             until(lambda number=header.destination: number not in [r[0] for r in run._session.ask_broker("parties")])
     assert sent([1], tuple(run)).get().tolist() == [1]
