@@ -213,7 +213,7 @@ def _flags(value: Any) -> bool:
 
 _ABOUT_DATA: dict[str, Fits] = {
     "shape": shape, "dtype": code, "ndim": count, "size": _size, "nbytes": _size, "itemsize": count, "len": _size,
-    "item": _item, "index": _one_of(int), "strides": _strides, "flags": _tuple_of(_one_of(bool)), "here": _true,
+    "item": _item, "index": _one_of(int), "strides": _strides, "flags": _flags, "here": _true,
     "facts": _row(shape, _strides, text, text, text, flag, flag, flag),
 }  # fmt: skip
 
