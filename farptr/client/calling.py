@@ -115,11 +115,9 @@ def without_out(args: tuple[Any, ...], kwargs: dict[str, Any], names: Sequence[s
     return args[:at]
 
 
-def made_by(how: Callable[[Session, Node], Any]) -> None:
-    """Tell this module how pointers are made: it stands below theirs."""
-    global maker
-    maker = how
+def _nobody(session: Session, node: Node) -> Any:
+    raise AssertionError("nobody has said how pointers are made")
 
 
-maker: Callable[[Session, Node], Any]
-"""Makes a pointer to a new node."""
+maker: Callable[[Session, Node], Any] = _nobody
+"""Makes a pointer to a new node; ``numpy_face.made_by`` says how."""

@@ -7,12 +7,12 @@ word is refused.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from farptr.client import implicit
 from farptr.client.flat import Flags, Flat
 from farptr.protocol.errors import UnsupportedOperation
-from farptr.protocol.numpy_refusals import ATTRIBUTES
+from farptr.protocol.numpy_refusals import ATTRIBUTES, Reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -153,15 +153,21 @@ class DataFace:
             raise ValueError("the data of a pointer is in another process: there is none without a copy")
         return array if dtype is None else array.astype(dtype, copy=False)
 
-    if not TYPE_CHECKING:  # for which what is not there is an error
+    def __dir__(self) -> list[str]:
+        return [name for name in object.__dir__(self) if name not in ATTRIBUTES]
 
-        def __getattr__(self, name: str) -> Any:
-            found = getattr(type(self), name, None)
-            if isinstance(found, property) and found.fget:
-                return found.fget(
-                    self
-                )  # it raised an AttributeError of its own, of a handle that was used up: once more
-            reason = ATTRIBUTES.get(name)
-            if reason is None:
-                raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}")
-            raise NoAttribute(f"{name} of a pointer {reason.why}", hint=reason.hint)
+
+class _Refused:
+    """An attribute that is not there, and says why. (``__getattr__`` would make each look at a pointer slower.)"""
+
+    def __init__(self, name: str, reason: Reason) -> None:
+        self._error = (f"{name} of a pointer {reason.why}", reason.hint)
+
+    def __get__(self, instance: Any, owner: Any) -> NoReturn:
+        message, hint = self._error
+        raise NoAttribute(message, hint=hint)
+
+
+for _name, _reason in ATTRIBUTES.items():
+    if not _name.startswith("_"):
+        setattr(DataFace, _name, _Refused(_name, _reason))

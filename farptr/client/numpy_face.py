@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from farptr.client import calling
-from farptr.client.calling import Operand, call, change, made_by, pointers_among, targets_of
+from farptr.client.calling import Operand, call, change, pointers_among, targets_of
 from farptr.client.declared import Declared
 from farptr.client.numpy_functions import numpy_function
 from farptr.protocol import numpy_refusals as refusals
@@ -21,6 +21,9 @@ from farptr.protocol.standard import SPECIAL
 from farptr.protocol.values import LITERAL
 
 if TYPE_CHECKING:
+    from farptr.client.graph import Node
+    from farptr.client.session import Session
+
     Root = Declared
 else:
     Root = Operand
@@ -87,6 +90,14 @@ def _is_special(ufunc: Any) -> bool:
     return ufunc.__name__ in SPECIAL and getattr(theirs, ufunc.__name__, None) is ufunc
 
 
+def made_by(how: Callable[[Session, Node], Any]) -> None:
+    """Tell this module and ``calling`` how pointers are made: they stand below theirs."""
+    global _make
+    _make = calling.maker = how
+
+
+_make: Callable[[Session, Node], Any]
+
 # ---------------------------------------------------------------- operators and methods, from the tables
 
 
@@ -107,7 +118,7 @@ def _operator(name: str) -> Callable[[Any, Any], Any]:
                 session = self._session
                 made = session.operate(name, args, node, there)
                 if made is not None:
-                    return calling.maker(session, made)
+                    return _make(session, made)
         return call(name, (self, other))
 
     return run

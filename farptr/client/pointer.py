@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from farptr.client import tensor as tensors
-from farptr.client.calling import made_by
 from farptr.client.data_face import DataFace
 from farptr.client.graph import Known, Node
-from farptr.client.numpy_face import NumpyFace
+from farptr.client.numpy_face import NumpyFace, made_by
 from farptr.client.session import DEFAULT_TIMEOUT
 from farptr.client.standard_face import StandardFace
 from farptr.protocol.errors import (

@@ -57,6 +57,7 @@ HELD = {
     "docs/journal.md": {"pycon": _PROMPTS, "bash": _LEGAL},
     "docs/keys.md": {"bash": _LEGAL},
     "docs/ledger.md": {"pycon": _PROMPTS, "bash": _LEGAL},
+    "docs/numpy.md": {"pycon": _PROMPTS},
     "docs/performance.md": {"bash": f"{_HERE}::test_programs_that_pages_name_exist"},
     "docs/protocol.md": {},
     "docs/pytest.md": {"python": _SUITES, "ini": _SUITES, "text": _SUITES},

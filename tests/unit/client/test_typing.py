@@ -14,6 +14,7 @@ import pytest
 from farptr.client.declared import NO, Declared
 from farptr.client.multi import MultiPointer
 from farptr.client.pointer import Pointer
+from farptr.protocol import numpy_refusals as refusals
 from farptr.protocol import operations as table
 
 HERE = Path(__file__).parent
@@ -60,9 +61,14 @@ def test_help_shows_signature_and_meaning():
     assert "order: " in text
     assert "another shape" in text
     for name in dir(Pointer):
-        member = getattr(Pointer, name)
-        if not name.startswith("_"):
-            assert inspect.getdoc(member), name
+        if not name.startswith("_") and name not in refusals.ATTRIBUTES:
+            assert inspect.getdoc(getattr(Pointer, name)), name
+
+
+def test_completion_offers_nothing_that_is_refused():
+    offered = dir(object.__new__(Pointer))
+    assert not set(offered) & set(refusals.ATTRIBUTES)
+    assert {"reshape", "get", "T", "flat"} <= set(offered)
 
 
 def test_an_argument_that_is_not_given_is_no_value_of_numpys():
