@@ -151,6 +151,9 @@ class Processes:
             self._own.append(run)
             return run
         run = self._shared.get(names)
+        if run is not None and set(run.pids) != set(names):  # a test has lost one of them
+            _close(self._shared.pop(names))
+            run = None
         if run is None:
             run = self._shared[names] = fp.up(*names)
         if names not in self._used:

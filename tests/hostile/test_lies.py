@@ -9,6 +9,7 @@ import pytest
 from farptr.protocol import operations, shapes
 from farptr.protocol.commands import CALL, HERE, LABELS, LIST, QUESTIONS, SEND
 from farptr.protocol.ids import IdBlock
+from farptr.protocol.torch_names import FACTS
 from farptr.worker.core import WorkerCore
 from tests.hostile import cores, targets
 from tests.hostile.samples import X
@@ -45,7 +46,7 @@ def test_what_once_got_through(name, data):
 
 def test_every_command_and_question_has_its_row():
     assert shapes.COMMANDS.keys() == LABELS.keys()
-    assert shapes._ABOUT_DATA.keys() == {*operations.QUESTIONS, HERE}
+    assert shapes._ABOUT_DATA.keys() == {*operations.QUESTIONS, HERE, FACTS}
     assert all(shapes.answers_of((1, code, X, "shape")) for code in QUESTIONS if code != LIST)
 
 
