@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from farptr.protocol.torch_names import NAMESPACE, NO_GRAD, last_of
+from farptr.protocol.torch_names import is_of_torch
 
 RAW, DERIVED = "raw", "derived"
 ANYTHING = 0
@@ -20,7 +20,9 @@ _KEEPS = frozenset({
     "take", "diagonal", "astype", "positive", "flip", "roll", "sort", "repeat",
 })  # fmt: skip
 """Operations whose result is values of their one operand as they are: all, some, or in another order."""
-_HIDDEN = frozenset({"batch_norm", "instance_norm", "embedding", "embedding_bag"})
+_HIDDEN = frozenset(
+    {"batch_norm", "instance_norm", "embedding", "embedding_bag", "native_batch_norm", "_native_batch_norm_legit"}
+)
 """Functions of torch that change operands, and give results all the same."""
 _HOPS = 64
 
@@ -96,7 +98,7 @@ class Lineage:
 
     def call(self, made: list[int], used: list[int], operation: str, own: list[Origin]) -> None:
         """An operation made results, or changed its first operand."""
-        if operation.removeprefix(NO_GRAD).startswith(NAMESPACE):
+        if is_of_torch(operation):
             self._call_of_torch(made, used, operation, own)
             return
         versions = [self.of(name) for name in used]
@@ -109,7 +111,7 @@ class Lineage:
 
     def _call_of_torch(self, made: list[int], used: list[int], operation: str, own: list[Origin]) -> None:
         """As ``call``. Graphs and views reach further than operands: what changes anything may have changed all."""
-        hidden = not made or last_of(operation) in _HIDDEN
+        hidden = not made or not _HIDDEN.isdisjoint(operation.split("."))
         if hidden and used:
             worker = owner_of(self._end_of(used[0]))
             self._tainted[worker] = self.new(0, self._had(worker, used))

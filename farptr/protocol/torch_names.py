@@ -11,6 +11,8 @@ To add an operation that torch does not list, put it in MAKERS (``worker.remote.
 from __future__ import annotations
 
 NAMESPACE = "torch."
+KERNELS = "aten."
+"""What stands below torch's functions: ``aten.add.Tensor``, with the overload. No graph is recorded for these."""
 NO_GRAD = "no_grad:"
 
 _BINARY = """
@@ -49,8 +51,26 @@ IN_PLACE = frozenset(
 )
 """What gives nothing back, besides names that end in an underscore and operators such as ``__iadd__``."""
 
+KERNELS_WITH_UNDERSCORES = frozenset(
+    """
+    _softmax _softmax_backward_data _log_softmax _log_softmax_backward_data _to_copy _unsafe_view _adaptive_avg_pool2d
+    _adaptive_avg_pool2d_backward _native_batch_norm_legit _native_batch_norm_legit_functional _euclidean_dist
+    _cdist_forward _cdist_backward _prelu_kernel _prelu_kernel_backward
+    """.split()
+)
+"""Those that begin with an underscore and are run; among the others some check no bounds."""
+NO_KERNELS = frozenset(
+    "from_file set_ resize_ resize_as_ record_stream data _local_scalar_dense rename rename_ set_data".split()
+)
+"""Those that touch files or memory of others, or give no tensor."""
+
 FACTS = "facts"
 """A question about a tensor: (shape, stride, dtype, layout, device, requires_grad, is_leaf, has a gradient)."""
+
+
+def is_of_torch(name: str) -> bool:
+    """Whether an operation is torch's."""
+    return name.removeprefix(NO_GRAD).startswith((NAMESPACE, KERNELS))
 
 
 def last_of(name: str) -> str:

@@ -22,6 +22,7 @@ except ImportError as missing:
     ) from missing
 
 from farptr.syft import exceptions, running
+from farptr.syft.far_tensor import FarTensor, far, near
 from farptr.syft.federated import BaseDataset, FederatedDataLoader, FederatedDataset
 from farptr.syft.hook import TorchHook
 from farptr.syft.old_paths import install
@@ -34,6 +35,7 @@ local_worker = running.me
 
 __all__ = [
     "BaseDataset",
+    "FarTensor",
     "FederatedDataLoader",
     "FederatedDataset",
     "MultiPointerTensor",
@@ -42,7 +44,9 @@ __all__ = [
     "VirtualWorker",
     "combine_pointers",
     "exceptions",
+    "far",
     "install",
     "local_worker",
+    "near",
     "torch",
 ]

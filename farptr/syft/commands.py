@@ -54,7 +54,7 @@ def name_of(func: Any) -> str:
 _TORCHS = (torch.dtype, torch.layout, torch.memory_format)
 
 
-def _plain_wire(value: Any) -> Any:
+def plain_wire(value: Any) -> Any:
     """What stands for an argument that is no tensor."""
     if isinstance(value, _TORCHS):
         return str(value)
@@ -95,7 +95,7 @@ class Arguments:
             return kind([self._lowered(part) for part in value])
         if kind is slice:
             return slice(*[self._lowered(part) for part in (value.start, value.stop, value.step)])
-        return _plain_wire(value)
+        return plain_wire(value)
 
     def _beside_local(self, value: Any) -> PureFrameworkTensorFoundError:
         kind = RemoteObjectFoundError if self._first_is_local else PureFrameworkTensorFoundError

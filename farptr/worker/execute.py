@@ -16,12 +16,11 @@ import numpy as np
 from farptr.protocol import operations as table
 from farptr.protocol.dtypes import check_dtype
 from farptr.protocol.errors import ImplicitFetch, UnsupportedOperation
-from farptr.protocol.torch_names import NAMESPACE, NO_GRAD
+from farptr.protocol.torch_names import is_of_torch
 from farptr.worker import standard, tensors
 from farptr.worker.interrupts import computing
 
 Array = np.ndarray[Any, Any]
-_TORCHS = (NAMESPACE, NO_GRAD)
 _PLAIN = (bool, int, float)
 _OBJECT = np.dtype(object).num
 """The numbers of dtypes begin with those of plain numbers; this is the first of the others."""
@@ -143,7 +142,7 @@ def find(operation: str) -> Callable[..., Any]:
 
 
 def _of_torch(operation: str) -> Callable[..., Any] | None:
-    if not operation.removeprefix(NO_GRAD).startswith(NAMESPACE):
+    if not is_of_torch(operation):
         return None
     return tensors.theirs().function(operation)  # type: ignore[no-any-return]
 
@@ -201,7 +200,7 @@ def _as_array(operation: str, value: Any) -> Array:
         raise UnsupportedOperation(f"{operation} gave {len(value)} results where one was expected")
     if type(value) in tensors.KINDS:
         return value  # type: ignore[no-any-return]
-    if operation.startswith(_TORCHS) and not isinstance(value, _PLAIN):
+    if is_of_torch(operation) and not isinstance(value, _PLAIN):
         raise UnsupportedOperation(
             f"{operation} gives a {type(value).__name__}, which is no tensor", hint="get() the data first"
         )

@@ -125,6 +125,8 @@ _known: dict[str, Any] = {}
 def function(operation: str) -> Callable[..., Any] | None:
     """What a wire name stands for; None when there is none."""
     name = operation.removeprefix(table.NO_GRAD)
+    if name.startswith(table.KERNELS):
+        return _kernel(name)
     if not _known:
         _known.update(_overridable() | _OURS)
         _known.update({f"torch.{maker}": getattr(torch, maker) for maker in table.MAKERS})
@@ -132,6 +134,24 @@ def function(operation: str) -> Callable[..., Any] | None:
         _known.update({f"torch.nn.init.{name}": getattr(torch.nn.init, name) for name in table.INITIALISERS})
     found = _known.get(name) or _in_place_form(name)
     return None if found is None else _called(found, recorded=name == operation)
+
+
+def _kernel(name: str) -> Callable[..., Any] | None:
+    """``aten.add.Tensor``: a kernel by its name and overload; its results without those that are not there."""
+    _, kernel, *overload = name.split(".")
+    allowed = not kernel.startswith("_") or kernel in table.KERNELS_WITH_UNDERSCORES
+    if len(overload) != 1 or not allowed or kernel in table.NO_KERNELS:
+        return None
+    found = getattr(getattr(torch.ops.aten, kernel, None), overload[0], None)
+    if not isinstance(found, torch._ops.OpOverload):
+        return None
+    run = _called(found, recorded=False)
+
+    def kept(*args: Any, **kwargs: Any) -> Any:
+        value = run(*args, **kwargs)
+        return tuple([v for v in value if v is not None]) if type(value) is tuple else value
+
+    return kept
 
 
 def _in_place_form(name: str) -> Any:

@@ -22,6 +22,7 @@ def test_operations_are_found_by_their_names():
         ("torch.zeros", (2,), torch.zeros(2)),
         ("torch.Tensor.to", (x, "torch.float64"), x.double()),
         ("torch.farptr.copy", (x,), x),
+        ("aten.add.Tensor", (x, x), x + x),
     ]:
         (found,) = execute.run(name, args, {}, 1)
         assert torch.equal(found, expected), name
@@ -44,7 +45,8 @@ def test_no_grad_is_told_with_the_operation():
     torch.Tensor.__reduce_ex__ torch.Tensor.__class__ torch.Tensor.__setstate__ torch.Tensor.grad_fn.__get__
     torch.Tensor.__init__ torch.Tensor.__dict__.__get__ torch.jit.load torch.utils.cpp_extension.load torch
     torch. torch.add.__globals__ torch.add.__self__.save torch.serialization.load_ torch.set_num_threads
-    torch.os.remove_
+    torch.os.remove_ aten.from_file.default aten.set_.source_Tensor aten.resize_.default aten._unsafe_index.Tensor
+    aten.add aten.add.Tensor.default aten.add.__class__ aten._index_put_impl_.default aten.nope.default aten.__class__.x
     """.split(),
 )
 def test_nothing_else_runs(name):
