@@ -22,8 +22,13 @@ if TYPE_CHECKING:
     from farptr.client.session import Session
 
 
-def operate(session: Session, operation: str, args: tuple[Any, ...], one: Node, other: Node) -> Node | None:
-    """The result of an operation on these nodes, for a caller two frames up; ``args`` are as they travel."""
+def operate(
+    session: Session, operation: str, args: tuple[Any, ...], one: Node, other: Node, settles: bool = False
+) -> Node | None:
+    """The result of an operation on these nodes, for a caller two frames up; ``args`` are as they travel.
+
+    Who ``settles`` sees to sync mode itself; nobody else gets anything in it.
+    """
     worker, path = one.worker, None
     if one.target is not None:
         path = way_of(one, other)
@@ -34,7 +39,7 @@ def operate(session: Session, operation: str, args: tuple[Any, ...], one: Node, 
     link = session.link
     with link.mutex:
         core = session.core
-        if session.sync_mode or core.parties.lost or not link.usable:
+        if (session.sync_mode and not settles) or core.parties.lost or not link.usable:
             return None
         batches = core.batches
         number = core.commands + 1

@@ -38,9 +38,12 @@ def _quick(function: Any) -> Any:
                 args = (node.name, (LITERAL, other))
             if args is not None and not node.fault:
                 session = handle._session
-                found = session.operate(name if recording() else unrecorded, args, node, there)
+                found = session.operate(name if recording() else unrecorded, args, node, there, True)
                 if found is not None:
-                    return made(make(session, found))
+                    pointer = make(session, found)
+                    if session.sync_mode:
+                        session.settle_if_sync([pointer])
+                    return made(pointer)
         return commands.run(function, (self, other), {})
 
     return run
