@@ -92,7 +92,7 @@ def at_of(name: int) -> At:
 
 def _handles(run: Run) -> list[Pointer]:
     """The owning handles of this process."""
-    return [p for p in gc.get_objects() if isinstance(p, Pointer) and _owns(p, run._session)]
+    return [p for p in gc.get_objects() if type(p) is Pointer and _owns(p, run._session)]
 
 
 def _owns(pointer: Any, session: Any) -> bool:

@@ -96,7 +96,7 @@ def _about(node: Node) -> str:
 def handles_of(session: Session) -> list[tuple[Pointer, str]]:
     """This process's handles that are of use, each with the names of its variables: those that have one first."""
     called = names_of(Pointer)
-    found = [h for h in gc.get_objects() if isinstance(h, Pointer) and _is_of_use(h, session)]
+    found = [h for h in gc.get_objects() if type(h) is Pointer and _is_of_use(h, session)]
     labelled = [(h, " = ".join(called.get(id(h), ())) or "a handle without a name") for h in found]
     return sorted(labelled, key=lambda row: (id(row[0]) not in called, "[" in row[1].partition(" ")[0], row[1]))
 

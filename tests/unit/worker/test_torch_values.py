@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed (pip install
 
 from farptr.protocol import marked, torch_bytes  # noqa: E402
 from farptr.protocol.errors import ProtocolError, UnsupportedOperation, UnsupportedValue  # noqa: E402
-from farptr.worker import execute, torch_values  # noqa: E402
+from farptr.worker import execute, tensors, torch_values  # noqa: E402
 
 
 def test_operations_are_found_by_their_names():
@@ -94,3 +94,27 @@ def test_questions():
         torch_values.ask(x, "item")
     with pytest.raises(UnsupportedOperation):
         torch_values.ask(x, "__class__")
+
+
+def test_a_worker_without_torch_says_so(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "farptr.worker.torch_values", None)
+    with pytest.raises(UnsupportedValue, match="no torch"):
+        tensors.theirs()
+    with pytest.raises(UnsupportedValue, match="no torch"):
+        execute.find("torch.Tensor.sinc")
+
+
+def test_the_core_does_not_import_torch():
+    """Neither a client, nor a worker, nor the broker, until a tensor comes."""
+    import subprocess
+    import sys
+
+    script = """
+import sys
+import farptr.client.run, farptr.worker.shell, farptr.broker.shell, farptr.cli, farptr.xp
+print("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "False\n"
