@@ -27,6 +27,7 @@ from farptr.syft.federated import BaseDataset, FederatedDataLoader, FederatedDat
 from farptr.syft.hook import TorchHook
 from farptr.syft.old_paths import install
 from farptr.syft.pointer_tensor import MultiPointerTensor, PointerTensor
+from farptr.syft.running import use
 from farptr.syft.several import combine_pointers
 from farptr.syft.virtual_worker import VirtualWorker
 
@@ -49,4 +50,5 @@ __all__ = [
     "local_worker",
     "near",
     "torch",
+    "use",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from farptr.protocol.errors import (
     ImplicitFetch,
     InvalidRemoteGet,
+    NotAllowed,
     NotCollocated,
     ObjectGone,
     UnsupportedOperation,
@@ -14,6 +15,7 @@ from farptr.protocol.errors import (
 TensorsNotCollocatedException = NotCollocated
 ObjectNotFoundError = ObjectGone
 InvalidTensorForRemoteGet = InvalidRemoteGet
+GetNotPermittedError = SendNotPermittedError = NotAllowed
 
 
 class PureFrameworkTensorFoundError(UsageError, RuntimeError):
@@ -29,14 +31,6 @@ class RemoteObjectFoundError(PureFrameworkTensorFoundError):
 
 class CannotRequestObjectAttribute(UnsupportedOperation):
     """``get()`` and its like on a pointer to an attribute: ``p.grad.clone().get()`` fetches."""
-
-
-class SendNotPermittedError(UsageError, PermissionError):
-    """A private tensor was to leave, and not by one of its users."""
-
-
-class GetNotPermittedError(UsageError, PermissionError):
-    """A private tensor was to be fetched, and not by one of its users."""
 
 
 class WorkerNotFoundException(UsageError, LookupError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 
 from farptr.client import torch_home
@@ -298,6 +299,8 @@ class MultiPointerTensor(PointerTensor):
 def _come(found: Any) -> Any:
     if isinstance(found, Pointer | MultiPointer):
         return made(found)
+    if isinstance(found, np.ndarray):  # what a worker has loaded itself is NumPy's
+        return torch.from_numpy(np.asarray(found))
     return [_come(part) for part in found] if isinstance(found, list) else found
 
 

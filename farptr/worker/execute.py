@@ -16,7 +16,7 @@ import numpy as np
 from farptr.protocol import operations as table
 from farptr.protocol.dtypes import check_dtype
 from farptr.protocol.errors import ImplicitFetch, UnsupportedOperation
-from farptr.protocol.torch_names import is_of_torch
+from farptr.protocol.torch_names import FACTS, is_of_torch
 from farptr.worker import standard, tensors
 from farptr.worker.interrupts import computing
 
@@ -219,7 +219,7 @@ def _sound(array: Array) -> Array:
 
 def ask(array: Array, question: str) -> Any:
     """A plain answer about an array; raises what NumPy raises, and UnsupportedOperation for another question."""
-    if type(array) in tensors.KINDS:
+    if type(array) in tensors.KINDS or question == FACTS:
         return tensors.theirs().ask(array, question)
     if question == "item":
         return _item(array)

@@ -2,7 +2,7 @@
 
 Laws
     What runs is what torch lets others override, and the few names of the tables; nothing with an underscore in front.
-    An argument is a plain value, a tensor of this store, or a text that names a dtype, a layout or a memory format.
+    An argument is a plain value, a tensor or array of this store, or a text that names a dtype, layout or memory format.
     A result is a tensor, several, or one number or truth value.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch.overrides import get_overridable_functions, resolve_name
 
@@ -52,6 +53,8 @@ def copy(value: Any) -> Any:
 
 def ask(value: Any, question: str) -> Any:
     """A plain answer about a tensor; raises UnsupportedOperation for what is no question."""
+    if type(value) is np.ndarray:
+        value = torch.from_numpy(value)
     answer = _ANSWERS.get(question)
     if answer is None:
         raise UnsupportedOperation(f"there is no question {question!r} to a tensor of torch")
@@ -186,6 +189,8 @@ _TYPES = (torch.dtype, torch.layout, torch.memory_format)
 def _meant(value: Any) -> Any:
     """An argument with what its texts stand for."""
     kind = type(value)
+    if kind is np.ndarray:  # data that the worker loaded itself: the same memory
+        return torch.from_numpy(value)
     if kind is str and value.startswith(table.NAMESPACE):
         found = getattr(torch, value.removeprefix(table.NAMESPACE), None)
         if not isinstance(found, _TYPES):

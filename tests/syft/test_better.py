@@ -253,6 +253,35 @@ def test_a_workers_death_has_a_name_and_the_others_go_on(sy, hook, another_run):
     assert same(three().send(again).get(), three())
 
 
+# ---------------------------------------------------------------- data of the workers' own
+
+
+def test_data_of_a_workers_own_is_used_by_torch_and_does_not_leave_without_leave(sy, hook, another_run, tmp_path):
+    import numpy as np
+
+    np.savez(tmp_path / "shard.npz", x=[[1.0, 2.0], [3.0, 4.0]], y=[0, 1])
+    sy.use(fp.up({"julie": tmp_path / "shard.npz"}, "toby", sync=True, allow="me:names+use"))
+    julie, toby = sy.VirtualWorker(hook, id="julie"), sy.VirtualWorker(hook, id="toby")
+    x, y = julie["x"], julie["y"]
+    assert (x.shape, x.dtype, y.dtype) == ((2, 2), torch.float64, torch.int64)
+    model = torch.nn.Linear(2, 2).double().send(julie)
+    F.cross_entropy(model(x), y).backward()
+    assert model.get().weight.grad.shape == (2, 2)
+    assert same((x @ x).sum().get(), torch.tensor(54.0, dtype=torch.float64))
+    with pytest.raises(sy.exceptions.GetNotPermittedError):
+        x.get()
+    with pytest.raises(sy.exceptions.SendNotPermittedError):
+        x.move(toby).get()
+
+
+def test_data_of_a_workers_own_comes_as_a_tensor_where_it_may(sy, hook, another_run, tmp_path):
+    import numpy as np
+
+    np.save(tmp_path / "shard.npy", np.arange(3))
+    sy.use(fp.up({"julie": tmp_path / "shard.npy"}, sync=True))
+    assert same(sy.VirtualWorker(hook, id="julie")["shard"].get_copy(), torch.arange(3))
+
+
 # ---------------------------------------------------------------- 10: handles
 
 
