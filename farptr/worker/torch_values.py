@@ -2,7 +2,7 @@
 
 Laws
     What runs is what torch lets others override, and the few names of the tables; nothing with an underscore in front.
-    An argument is a plain value, a tensor or array of this store, or a text that names a dtype, layout or memory format.
+    An argument is a plain value, a tensor or array of this store, or a text that names a dtype, a layout and such.
     A result is a tensor, several, or one number or truth value.
 """
 
