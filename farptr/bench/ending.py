@@ -25,6 +25,20 @@ def marked(token: str) -> list[int]:
     return found
 
 
+def pause_others(token: str) -> list[int]:
+    """Stop everything with that token but this process; what it was."""
+    others = _others(token)
+    tell(others, signal.SIGSTOP)
+    return others
+
+
+def tell(pids: list[int], number: signal.Signals) -> None:
+    """A signal for processes that may be gone."""
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            os.kill(pid, number)
+
+
 def end_marked(token: str, *, from_inside: bool = False) -> bool:
     """SIGKILL everything with that token but this process, until nothing is left; whether that came true in time.
 
@@ -49,9 +63,7 @@ def _kill_all(token: str, *, spare_cleaners: bool) -> list[int]:
         victims = [pid for pid in left if not (spare_cleaners and _is_cleaner(pid))]
         if not victims or time.monotonic() > deadline_s:
             return left
-        for pid in victims:
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+        tell(victims, signal.SIGKILL)
         time.sleep(_POLL_S)
 
 

@@ -2,6 +2,9 @@
 
 What the library prints goes to standard error. When standard input ends, so does everything that was started here,
 also if the library hangs.
+
+Between requests what was started here is stopped: workers of torch RPC, for one, use a quarter of a processor each while
+they wait, and whoever is measured meanwhile would pay for it.
 """
 
 from __future__ import annotations
@@ -10,11 +13,12 @@ import json
 import os
 import queue
 import shutil
+import signal
 import sys
 import threading
 from typing import Any, NoReturn
 
-from farptr.bench.ending import TOKEN_VARIABLE, end_marked
+from farptr.bench.ending import TOKEN_VARIABLE, end_marked, pause_others, tell
 from farptr.bench.steps import Sizes
 from farptr.bench.works import WORKS, do, said
 
@@ -31,12 +35,17 @@ def main(name: str) -> None:
     asked: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(asked,), daemon=True).start()
     holder = Holder(name)
+    paused: list[int] = []
     try:
         while line := asked.get():
-            answers.write(json.dumps(holder.answer(json.loads(line))) + "\n")
+            tell(paused, signal.SIGCONT)
+            answer = holder.answer(json.loads(line))
+            paused = pause_others(os.environ.get(TOKEN_VARIABLE, ""))
+            answers.write(json.dumps(answer) + "\n")
             answers.flush()
     except BrokenPipeError:
         pass  # nobody wants to know any more
+    tell(paused, signal.SIGCONT)
     try:
         holder.stop()
     finally:
