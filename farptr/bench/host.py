@@ -3,8 +3,8 @@
 What the library prints goes to standard error. When standard input ends, so does everything that was started here,
 also if the library hangs.
 
-Between requests what was started here is stopped: workers of torch RPC, for one, use a quarter of a processor each while
-they wait, and whoever is measured meanwhile would pay for it.
+Between requests what was started here is stopped: workers of torch RPC, for one, use a quarter of a processor each
+while they wait, and whoever is measured meanwhile would pay for it.
 """
 
 from __future__ import annotations
