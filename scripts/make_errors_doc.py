@@ -56,6 +56,8 @@ ADVICE = {
     "MessageTooLarge": "Send the array in parts.",
     "HopLimit": "Shorten the chain with `remote_get()` or `get()`; 64 hops are the limit.",
     "Exhausted": "Start a new run.",
+    "BadNetwork": "Each value has a unit, such as `50 ms`, `10 Mbit/s`, `1 %`; the message names it.",
+    "LinkLost": "Heal the link, or allow more time (`give_up`). A lost command did nothing; ask again for an answer.",
     "JournalError": "Name a directory that you may write, on a disk with room.",
     "NoJournal": "`fp.up(…, journal=True)` or `farptr up --journal runs` writes one; name its directory.",
     "JournalDamaged": "Restore the files from a copy; what stands before the damage can be believed.",

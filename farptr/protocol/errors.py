@@ -15,6 +15,7 @@
     │   ├── SessionClosed             the run was closed on this side
     │   ├── WrongProcess              a forked child uses its parent's session
     │   ├── FunctionsOff              a cell for a worker that runs none
+    │   ├── BadNetwork                a description of a network that cannot be meant
     │   └── NotAllowed                what this client may not do to that worker
     ├── RunError                    a run cannot be started, found or joined
     │   ├── NoRun                     nothing runs under that name or address
@@ -46,6 +47,7 @@
     │   ├── NoJournal                 the run writes none, or there is none in that place
     │   ├── JournalDamaged            changed after it was written
     │   └── JournalVersion            of a version that this one does not read
+    ├── LinkLost                    the modelled network lost an envelope, and gave up sending it again
     ├── DataSeen                    the account shows that a party received what it was not to see
     └── ProtocolError               bytes that break the protocol; the peer that sent them is cut off
 
@@ -177,6 +179,13 @@ class NotAllowed(UsageError, PermissionError):
     """The client has not the right to do this to the worker."""
 
     code = 1114
+
+
+class BadNetwork(UsageError, ValueError):
+    """A network, link or rule is described by what cannot be meant: no unit, an unknown word, a negative value."""
+
+    code = 1115
+    exit_code = 2
 
 
 class RunError(FarptrError):
@@ -446,6 +455,16 @@ class JournalVersion(JournalError, ValueError):
     """A journal was written by a version of farptr whose journals this one does not read."""
 
     code = 1603
+
+
+class LinkLost(FarptrError, ConnectionError):
+    """The modelled network lost an envelope, however often it was sent again; what it carried did not arrive.
+
+    Definite for a command, which was not carried out; not for an answer, whose command was.
+    """
+
+    code = 1620
+    exit_code = 8
 
 
 class DataSeen(FarptrError, AssertionError):
