@@ -31,9 +31,12 @@ if TYPE_CHECKING:
     from farptr.client.together import gather
     from farptr.client.workers import Worker
     from farptr.ledger.account import Ledger, open_journal
+    from farptr.network.network import Network
     from farptr.protocol.errors import (
+        AnswerLost,
         AuthenticationFailed,
         BadName,
+        BadNetwork,
         BrokerLost,
         DataSeen,
         DeadlineExceeded,
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
         JournalDamaged,
         JournalError,
         JournalVersion,
+        LinkLost,
         LoadFailed,
         MessageTooLarge,
         NoJournal,
@@ -81,20 +85,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "up", "connect", "tensor", "send", "combine_pointers", "gather", "implicit_fetch", "open_journal",
-    "Future", "Ledger", "MultiPointer", "Pointer", "Run", "Traffic", "Worker",
-    "AuthenticationFailed", "BadName", "BrokerLost", "DataSeen", "DeadlineExceeded", "Exhausted", "FarptrError",
-    "FunctionsOff", "HopLimit", "ImplicitFetch", "ImplicitFetchError", "Interrupted", "InvalidRemoteGet",
-    "JournalDamaged", "JournalError", "JournalVersion", "LoadFailed", "MessageTooLarge", "NoJournal", "NoRun",
-    "NotAllowed", "NotCollocated", "NotSerializable", "ObjectGone", "Overloaded", "PointerSpent", "ProtocolError",
-    "RemoteError", "RunError", "RunExists", "SessionClosed", "SessionExpired", "SeveralFailed", "StalePointer",
-    "StartFailed", "UnknownData", "UnknownWorker", "UnsupportedOperation", "UnsupportedValue", "UnusableKey",
-    "UsageError", "VersionMismatch", "WorkerLost", "WorkerOutOfMemory", "WorkerUnresponsive",
+    "Future", "Ledger", "MultiPointer", "Network", "Pointer", "Run", "Traffic", "Worker",
+    "AnswerLost", "AuthenticationFailed", "BadName", "BadNetwork", "BrokerLost", "DataSeen", "DeadlineExceeded",
+    "Exhausted", "FarptrError", "FunctionsOff", "HopLimit", "ImplicitFetch", "ImplicitFetchError", "Interrupted",
+    "InvalidRemoteGet", "JournalDamaged", "JournalError", "JournalVersion", "LinkLost", "LoadFailed",
+    "MessageTooLarge", "NoJournal", "NoRun", "NotAllowed", "NotCollocated", "NotSerializable", "ObjectGone",
+    "Overloaded", "PointerSpent", "ProtocolError", "RemoteError", "RunError", "RunExists", "SessionClosed",
+    "SessionExpired", "SeveralFailed", "StalePointer", "StartFailed", "UnknownData", "UnknownWorker",
+    "UnsupportedOperation", "UnsupportedValue", "UnusableKey", "UsageError", "VersionMismatch", "WorkerLost",
+    "WorkerOutOfMemory", "WorkerUnresponsive",
 ]  # fmt: skip
 
 _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
     "Future": "farptr.client.futures",
     "Ledger": "farptr.ledger.account",
     "MultiPointer": "farptr.client.multi",
+    "Network": "farptr.network.network",
     "Pointer": "farptr.client.pointer",
     "Run": "farptr.client.run",
     "Traffic": "farptr.client.account",

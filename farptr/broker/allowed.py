@@ -16,7 +16,7 @@ MAY = {
     WORKER: frozenset(map(int, (Kind.COMMAND, Kind.REPLY, Kind.NOTE, Kind.ASK, Kind.BYE, *_BULK))),
 }
 """What each role may send."""
-MAY_NOT_FLAG = {CLIENT: Flag.DONE, WORKER: Flag.SYNC}
+MAY_NOT_FLAG = {CLIENT: Flag.DONE | Flag.LOST, WORKER: Flag.SYNC | Flag.LOST}
 
 
 def check_sender(party: Party, item: Input) -> None:

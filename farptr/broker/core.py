@@ -72,6 +72,10 @@ class BrokerCore:
         """Envelopes that came twice."""
         self.teller = Teller(epoch, self.roster)
         self.marks = Marks(self.settling, self.roster, self.teller)
+        self.frees_ride = True
+        """Whether what a worker is to free rides behind commands for it; not where those can overtake others."""
+        self.network: Callable[[dict[str, Any]], Any] | None = None
+        """Answers what a client asks of the modelled network."""
         self.watch: Watch | None = None
         """Told of what passes, see ``passing``."""
         self.kept: dict[int, Kept[Delivery]] = {}
@@ -295,7 +299,12 @@ class BrokerCore:
         worker = header.destination
         mine: Ones | tuple[Free, ...] = ()
         if ones:
-            if not frees and worker_of(ones[0]) == worker and len(ones) <= FREES_AT_ONCE - length(header.refs):
+            if (
+                self.frees_ride
+                and not frees
+                and worker_of(ones[0]) == worker
+                and len(ones) <= FREES_AT_ONCE - length(header.refs)
+            ):
                 mine = ones
             else:
                 frees += names_of(ones)
@@ -303,7 +312,7 @@ class BrokerCore:
             self._drop(source, item, "its destination is gone")
             out += self.teller.undone(header.root, worker, 1)
             return frees
-        if frees:
+        if frees and self.frees_ride:
             mine = tuple([free for free in frees if worker_of(free[0]) == worker])
             if len(mine) > FREES_AT_ONCE - length(header.refs):
                 mine = ()
@@ -405,8 +414,9 @@ class BrokerCore:
         out += self.lose(source, "it left")
 
     def _ask(self, source: int, item: Input, out: list[Delivery]) -> None:
-        what = str(bodies.loads_as(dict, item.frame[item.end :]).get("what"))
-        out.append(self.teller.told(source, Kind.TOLD, answer(self, source, what), item.header.sequence))
+        asked = bodies.loads_as(dict, item.frame[item.end :])
+        told = self.teller.told(source, Kind.TOLD, answer(self, source, asked), item.header.sequence)
+        out.append(told if item.header.flags & Flag.FENCE else told._replace(urgent=True))
 
     def check(self) -> None:
         """Assert the laws that one look can see."""

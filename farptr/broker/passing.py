@@ -1,23 +1,18 @@
-"""Where envelopes enter and leave the broker: what may look at them there, and what may hold them.
+"""Where envelopes enter and leave the broker, and what may look at them there. ``links`` may hold them.
 
 Laws
     A watch is told of each envelope once when it came, and then once of its end: ``handed`` to the socket of its
     destination, or ``dropped``. What is for the broker itself ends when it comes. What came and has no end yet is in
     flight: it waits for a fence, or something holds it.
-    A watch changes nothing and raises nothing. A hold gives back what is to leave now; the rest it gives to
-    ``Broker.hand`` when its time has come, in the order of each destination: turns are counted in it.
+    A watch changes nothing and raises nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from farptr.broker.telling import Delivery
 from farptr.protocol.header import Header
-
-Hold = Callable[[list[Delivery]], list[Delivery]]
-"""Deliveries as the core decided them, in order; gives those that leave now."""
 
 
 class Watch(Protocol):

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from farptr.broker.roster import CLIENT
 from farptr.protocol.errors import ProtocolError
 
 if TYPE_CHECKING:
     from farptr.broker.core import BrokerCore
 
 
-def answer(core: BrokerCore, source: int, what: str) -> Any:
+def answer(core: BrokerCore, source: int, asked: dict[str, Any]) -> Any:
     """The answer to a party's question; raises ProtocolError for another question."""
+    what = str(asked.get("what"))
+    if what == "net" and core.network and core.roster.live[source].role == CLIENT:
+        return core.network(asked)
     question = _QUESTIONS.get(what)
     if question is None:
         raise ProtocolError(f"there is no question {what!r}")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import math
 import os
+import random
 import signal
 import socket
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import zmq
 
@@ -20,7 +23,7 @@ from farptr.broker.gate import Gate, user_of
 from farptr.broker.guests import CUT, REVOKED, Guests
 from farptr.broker.hello import hello_of, peer_of, with_broker
 from farptr.broker.noted import Noted
-from farptr.broker.passing import Hold, wire_bytes_of
+from farptr.broker.passing import wire_bytes_of
 from farptr.broker.roster import Party
 from farptr.broker.telling import Delivery
 from farptr.broker.waker import ROUTE as WAKER
@@ -37,6 +40,9 @@ from farptr.protocol.header import Header, Kind, encode
 from farptr.protocol.names import ME
 from farptr.transport.ends import LAST_WORDS_LINGER_MS
 from farptr.transport.recycling import recycle
+
+if TYPE_CHECKING:
+    from farptr.broker.links import Links
 
 log = logging.getLogger("farptr.broker")
 
@@ -131,8 +137,9 @@ class Broker:
             self._router.setsockopt(option, value)
         self._numbers: dict[bytes, int] = {}
         self._routes: dict[int, bytes] = {}
-        self.hold: Hold | None = None
-        """What may keep deliveries back for a while, see ``passing``."""
+        self._links: Links | None = None
+        """What holds deliveries back, once a network is modelled."""
+        self.core.network = self._network
         self._exits = Exits()
         self._control = Control(control)
         fds = [source.fileno() for source in (self._exits, control) if source is not None]
@@ -213,7 +220,7 @@ class Broker:
         busy = [number for number, turns in self.core.settling.turns.items() if turns]
         for number, stopped in self._exits.stops(busy):
             self._deliver(self.core.stall(number, "its process is stopped" if stopped else ""))
-        self._deliver(self._noted.news())
+        self._deliver(self._noted.news())  # and what has arrived meanwhile
 
     def _look_at_guests(self) -> None:
         for number in self._guests.cut_off():
@@ -229,6 +236,9 @@ class Broker:
 
     def _set_alarm(self) -> None:
         wait_ms = self._exits.next_ms()
+        if self._links and (next_s := self._links.next_s()) is not None:
+            next_ms = math.ceil(next_s * 1000)
+            wait_ms = next_ms if wait_ms is None else min(wait_ms, next_ms)
         self._router.setsockopt(zmq.RCVTIMEO, -1 if wait_ms is None else wait_ms)
 
     def _envelope(self, number: int) -> None:
@@ -247,7 +257,7 @@ class Broker:
         except ProtocolError as error:
             self._cut_off(number, error)
             return
-        if deliveries:
+        if deliveries or self._links:
             self._deliver(deliveries)
         self.core.catch_up()
         if number not in self.core.roster.live:
@@ -272,7 +282,20 @@ class Broker:
         return frames
 
     def _deliver(self, deliveries: list[Delivery]) -> None:
-        self.hand(deliveries if self.hold is None else self.hold(deliveries))
+        if self._links is None:
+            self.hand(deliveries)
+        else:
+            self.hand(self._links.hold(deliveries))
+            self._set_alarm()
+
+    def _network(self, asked: dict[str, Any]) -> Any:
+        """A client asks something of the modelled network; from then on there is one."""
+        if self._links is None:
+            from farptr.broker.links import Links
+            from farptr.network.network import Network
+
+            self._links = Links(self.core, time.monotonic, random.Random(self.core.seed), Network())
+        return self._links.ask(asked)
 
     def hand(self, deliveries: list[Delivery]) -> None:
         """Deliveries leave for their destinations, now and in this order."""
@@ -285,7 +308,7 @@ class Broker:
     def _send(self, deliveries: list[Delivery]) -> None:
         send, watch = self._router.send, self.core.watch
         for delivery in deliveries:
-            destination, frame, buffers, *_ = delivery
+            destination, frame, buffers = delivery[:3]
             route = self._routes.get(destination)
             if route is None:
                 if watch:
@@ -301,7 +324,9 @@ class Broker:
                 self._exits.suspect(destination, grace_s, CUT)
                 self._set_alarm()
                 continue
-            if watch:
+            if watch and delivery.lost:
+                watch.cut(delivery, delivery.lost)
+            elif watch:
                 self._noted.out_bytes += wire_bytes_of(frame, buffers)
                 watch.handed(delivery)
             if not buffers:
@@ -338,7 +363,8 @@ class Broker:
         if party.host == socket.gethostname():
             self._exits.watch(party.number, party.pid)
             self._set_alarm()
-        self._deliver([with_broker(deliveries[0], near=not self.bound), *deliveries[1:]])
+        # Who is there must be known before anything of theirs arrives: this waits for nothing.
+        self.hand([with_broker(deliveries[0], near=not self.bound), *deliveries[1:]])
         log.info("%s %s (%d) joined, pid %d", party.role, party.name, party.number, party.pid)
         if party.role == "worker":
             self._control.tell({"event": "joined", "name": party.name, "pid": party.pid, "number": party.number})
@@ -391,6 +417,8 @@ class Broker:
 
     def _forget(self, number: int) -> None:
         route = self._routes.pop(number, None)
+        if self._links:
+            self._links.gone(number)
         if route is not None:
             self._numbers.pop(route, None)
             self._guests.forget(number)

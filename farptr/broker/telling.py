@@ -26,6 +26,10 @@ class Delivery(NamedTuple):
     """Whose words these are; 0 is the broker."""
     header: Header | None = None
     """As it came from there; None for the broker's own words."""
+    urgent: bool = False
+    """The broker's own word about itself: it waits for nothing that is on its way."""
+    lost: str = ""
+    """Why the modelled network lost it; it goes there all the same, to fail what is in it."""
 
 
 class Teller:

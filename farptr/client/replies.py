@@ -20,9 +20,11 @@ from farptr.protocol import body as bodies
 from farptr.protocol import marked, values
 from farptr.protocol.commands import FAILED, FOUND, REPORT, VALUE, Envelope
 from farptr.protocol.errors import ProtocolError, Report
-from farptr.protocol.header import names_of
+from farptr.protocol.header import Flag, names_of
 from farptr.protocol.shapes import check_answer, is_numbered, report_in
 
+_LOST = "the answer was lost on its way; what was asked for may have been done"
+_HINT = "`sim.net` shows the links; ask again when they are healed"
 References = dict[int, int]
 """What came with a reply and is not yet anybody's: name to count."""
 
@@ -48,7 +50,10 @@ class Replies:
         arrived = dict(names_of(header.refs))
         try:
             for reply in bodies.loads_as(tuple, body):
-                self._reply(header.source, reply, buffers, arrived)
+                if header.flags & Flag.LOST:
+                    self._lost(header.source, reply)
+                else:
+                    self._reply(header.source, reply, buffers, arrived)
         finally:
             for name, count in arrived.items():
                 self._batches.releases[name] = self._batches.releases.get(name, 0) + count
@@ -74,6 +79,17 @@ class Replies:
             self._answers.give(number, Answer(FOUND, self._all_found(payload, arrived)))
         else:
             self._answers.give(number, Answer(status, Report(*payload) if status == FAILED else payload, buffers))
+
+    def _lost(self, source: int, reply: Any) -> None:
+        """An answer that did not come through: whoever waits for it is told, and what it says is not looked at."""
+        number = reply[0] if is_numbered(reply) else 0
+        waiting = self._answers.waiting(number)
+        if waiting is None or reply[1] == REPORT:
+            return
+        self._order.answered(_passed(waiting.path, source), number)
+        self._answers.give(
+            number, Answer(FAILED, Report("AnswerLost", _LOST, "answer", number, source, 0, 0, "", _HINT))
+        )
 
     def _value(self, wire: Any, buffers: tuple[Any, ...], arrived: References, chain: Chain) -> Answer:
         if wire[0] == values.POINTER:

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,10 @@ from farptr.protocol.functions import checked as checked_functions
 from farptr.protocol.sizes import size_bytes
 from farptr.protocol.values import checked
 from farptr.transport.dealer import Dealer
+
+if TYPE_CHECKING:
+    from farptr.client.net import Net
+    from farptr.network.network import Network
 
 SYNC_VARIABLE = "FARPTR_SYNC"
 RUN_VARIABLE = "FARPTR_RUN"
@@ -223,6 +227,13 @@ class Run(Account):
 
     # ------------------------------------------------------------ the run
 
+    @property
+    def net(self) -> Net:
+        """The modelled network between the parties: delays, bandwidth, loss, partitions (docs/network.md)."""
+        from farptr.client.net import Net
+
+        return Net(self._session)
+
     def sync(self, *, timeout: float | None = DEFAULT_TIMEOUT) -> None:
         """Wait until everything issued is done, by every client; raise the failures that nobody has seen yet.
 
@@ -284,6 +295,7 @@ def up(
     allow: Allow | None = None,
     journal: bool | str | os.PathLike[str] = False,
     preload: Iterable[str] = (),
+    net: Network | str | os.PathLike[str] | None = None,
 ) -> Run:
     """Start a broker and one process for each worker; returns when all have registered.
 
@@ -307,6 +319,7 @@ def up(
             everything without it. Who holds a pointer uses it all the same.
         journal: a folder in which this run writes its journal (True: ``runs``), for ``sim.ledger`` and what follows.
         preload: modules to import once, before the workers are forked, as ``("torch",)``: else each imports its own.
+        net: the network to model between them, an ``fp.Network`` or a TOML file; ``sim.net`` changes it.
 
     The run ends with ``close()``, with its ``with`` block, and with this process, however that ends.
 
@@ -336,6 +349,8 @@ def up(
         run._sort(wanted)
         if journal:
             run.keep_journal()
+        if net is not None:
+            run.net.set(net)
     except BaseException:
         running.close()
         raise

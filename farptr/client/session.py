@@ -196,12 +196,12 @@ class Session:
         finally:
             del errors  # an error whose traceback leads to itself would keep the callers' frames, and what they own
 
-    def ask_broker(self, what: str, *, settled: bool = False) -> Any:
+    def ask_broker(self, what: str, *, settled: bool = False, **more: Any) -> Any:
         """What the broker knows of the run."""
         with self.link.mutex:
             self.admit()
             self.core.out.flush()
-            key = self.core.out.ask_broker({"what": what}, settled=settled)
+            key = self.core.out.ask_broker({"what": what, **more}, settled=settled)
             self.link.send_ready()
         return self.wait(key, doing=lambda: f"for the broker's {what}")
 

@@ -1,7 +1,8 @@
 """What a network does to messages: a queue of events, and nobody's clock.
 
 Laws
-    1. Between two parties, what was sent first arrives first. Between different pairs nothing is promised.
+    1. What follows from another message to the same party arrives behind it (causal order): what its sender had sent
+       there before, or had heard of. So between two parties nothing overtakes; of others nothing is promised.
     2. A message passes up its sender's access, over the link of the pair, and down its receiver's access. At each it
        waits for what came there before, and takes ``bytes / bandwidth``, then the latency. It goes on while it comes
        in (cut-through): its first bit leaves before its last one is there, so a way takes what its slowest part does.
@@ -27,6 +28,7 @@ from farptr.network.links import PACKET_BYTES, Link
 from farptr.network.network import Access, Network, Pair
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from random import Random
 
 UP, DOWN = "up", "down"
@@ -38,8 +40,8 @@ class Flight:
     """A message on its way."""
 
     __slots__ = (
-        "arrived", "bytes", "destination", "item", "last_s", "lost", "number", "packets", "parked", "retry_s", "sent_s",
-        "source", "stage", "transmitted_bytes",
+        "arrived", "bytes", "destination", "item", "knows", "last_s", "lost", "number", "packets", "parked", "retry_s",
+        "sent_s", "source", "stage", "transmitted_bytes", "waits",
     )  # fmt: skip
 
     def __init__(self, number: int, now_s: float, pair: Pair, wire_bytes: int, item: Any, retry_s: float) -> None:
@@ -55,6 +57,10 @@ class Flight:
         self.lost = ""
         """Why it will not come through."""
         self.arrived = self.parked = False
+        self.waits: set[int] = set()
+        """What has to arrive there before it."""
+        self.knows: set[int] = set()
+        """What its sender had sent or heard of, as far as it was on its way then."""
 
 
 class Arrival(NamedTuple):
@@ -78,8 +84,10 @@ class Model:
         self._busy: dict[Place, tuple[float, float]] = {}
         """Of each queue, when the last message that it took has left it."""
         self._counts: dict[Place, int] = defaultdict(int)
-        self._pairs: dict[Pair, deque[Flight]] = {}
-        """On their way between two parties, in the order in which they were sent."""
+        self._flights: dict[int, Flight] = {}
+        """On their way, by number: in the order in which they were sent."""
+        self._known: dict[str, set[int]] = defaultdict(set)
+        """What each party has sent or heard of, as far as it is on its way."""
         self._behind: dict[str, deque[tuple[set[int], Any]]] = {}
         """What the broker says to each party, and what it waits for."""
         self._changes = deque(network.changes)
@@ -99,13 +107,17 @@ class Model:
         """A message sets out, or does so after a delay, or is lost for that reason."""
         flight = Flight(next(self._numbers), now_s, pair, wire_bytes, item, self.network.retry)
         flight.parked, flight.lost, flight.last_s = self._held, lost, now_s + delay_s
-        self._pairs.setdefault(pair, deque()).append(flight)
+        known, flights = self._known[pair[0]], self._flights
+        flight.waits = {number for number in known if flights[number].destination == pair[1]}
+        flight.knows = set(known)
+        known.add(flight.number)
+        flights[flight.number] = flight
         self._push(now_s + delay_s, flight)
 
     def behind(self, destination: str, item: Any) -> bool:
         """What the broker says; whether it has to wait. If not, it is not kept here."""
         queue = self._behind.get(destination)
-        waits = {f.number for pair, flights in self._pairs.items() if pair[1] == destination for f in flights}
+        waits = {number for number, flight in self._flights.items() if flight.destination == destination}
         if not waits and not queue:
             return False
         self._behind.setdefault(destination, deque()).append((waits, item))
@@ -131,14 +143,14 @@ class Model:
             time_s, _, flight = heapq.heappop(self._events)
             if flight.lost or flight.stage == THERE:
                 flight.arrived = True
-                self._flush(time_s, (flight.source, flight.destination), out)
+                self._perhaps_arrive(time_s, [flight], out)
             else:
                 self._pass(time_s, flight)
         return out
 
     def in_flight(self) -> list[Flight]:
         """What is on its way, as it was sent."""
-        return sorted((f for flights in self._pairs.values() for f in flights), key=lambda f: f.number)
+        return list(self._flights.values())
 
     # ------------------------------------------------------------ on the way
 
@@ -193,16 +205,21 @@ class Model:
         flight.last_s = again_s
         self._push(again_s, flight)
 
-    def _flush(self, now_s: float, pair: Pair, out: list[Arrival]) -> None:
-        flights = self._pairs.get(pair)
-        while flights and flights[0].arrived and not flights[0].parked:
-            flight = flights.popleft()
-            self._arrive(now_s, flight, out)
-        if not flights:
-            self._pairs.pop(pair, None)
+    def _perhaps_arrive(self, now_s: float, candidates: list[Flight], out: list[Arrival]) -> None:
+        """Those of the candidates that can, and then what has waited for them."""
+        while candidates:
+            flight = candidates.pop(0)
+            if flight.arrived and not flight.parked and not flight.waits and flight.number in self._flights:
+                self._arrive(now_s, flight, out)
+                for other in self._flights.values():
+                    if flight.number in other.waits:
+                        other.waits.discard(flight.number)
+                        candidates.append(other)
 
     def _arrive(self, now_s: float, flight: Flight, out: list[Arrival]) -> None:
         self.lost_messages += bool(flight.lost)
+        self._forget({flight.number})
+        self._known[flight.destination] |= flight.knows & self._flights.keys()
         out.append(Arrival(now_s, flight.item, flight.lost))
         queue = self._behind.get(flight.destination)
         if queue is None:
@@ -214,6 +231,13 @@ class Model:
         if not queue:
             del self._behind[flight.destination]
 
+    def _forget(self, numbers: set[int]) -> None:
+        """These are not on their way any more."""
+        for number in numbers:
+            self._flights.pop(number, None)
+        for known in self._known.values():
+            known -= numbers
+
     def _is_cut(self, pair: Pair) -> bool:
         return bool(self._cut) and any(_matches(cut, pair) for cut in self._cut)
 
@@ -223,6 +247,14 @@ class Model:
         """Accesses and links become others; None: as if nothing had been said of them. What is on its way goes on."""
         self.network = self.network.with_changes(changes)
 
+    def replace(self, network: Network, now_s: float) -> None:
+        """Another network from now on, whose changes count from now."""
+        self.network, self._changes, self._start_s = network, deque(network.changes), now_s
+
+    def cuts(self) -> list[Pair]:
+        """The partitions there are."""
+        return list(self._cut)
+
     def cut(self, pair: Pair, by: int) -> None:
         """One partition more (1) or less (-1) between two parties, in that direction."""
         left = self._cut.get(pair, 0) + by
@@ -231,14 +263,21 @@ class Model:
         else:
             self._cut.pop(pair, None)
 
-    def gone(self, party: str, now_s: float) -> list[Arrival]:
-        """A party is gone: what was on its way to it goes nowhere, and is given back as it is."""
-        out: list[Arrival] = []
-        for pair in [pair for pair in self._pairs if pair[1] == party]:
-            out += [Arrival(now_s, flight.item) for flight in self._pairs.pop(pair)]
-        out += [Arrival(now_s, item) for _, item in self._behind.pop(party, ())]
-        self._events = [event for event in self._events if event[2].destination != party]
-        heapq.heapify(self._events)
+    def gone(self, party: str, is_for: Callable[[Any], bool]) -> list[Any]:
+        """Somebody of that name is gone: what was on its way there goes nowhere, and is given back."""
+        mine = [f for f in self._flights.values() if f.destination == party and is_for(f.item)]
+        taken = {flight.number for flight in mine}
+        out = [flight.item for flight in mine]
+        self._forget(taken)
+        for flight in self._flights.values():
+            flight.waits -= taken
+        self._drop_events(taken)
+        queue = self._behind.pop(party, None)
+        if queue:
+            out += [item for _, item in queue if is_for(item)]
+            left_said = deque((waits - taken, item) for waits, item in queue if not is_for(item))
+            if left_said:
+                self._behind[party] = left_said
         return out
 
     # ------------------------------------------------------------ step mode
@@ -250,44 +289,48 @@ class Model:
     def step(self, numbers: list[int] | None, now_s: float, lost: str = "") -> tuple[int, list[Arrival]]:
         """Let messages through now, or lose them for a reason: those with these numbers, or (None) all that are held.
 
-        What stands before one between the same two parties goes first. Gives how many were meant and are there.
+        What has to arrive before them goes first. Gives how many were meant and are there.
         """
-        meant = [f for f in self.in_flight() if f.parked and (numbers is None or f.number in numbers)]
-        out: list[Arrival] = []
+        meant = [f for f in self._flights.values() if f.parked and (numbers is None or f.number in numbers)]
         for flight in meant:
-            flights = self._pairs.get((flight.source, flight.destination), deque())
-            for earlier in flights:
-                earlier.parked, earlier.arrived = False, True
-                if earlier is flight:
-                    flight.lost = flight.lost or lost
-                    break
-            self._forget({f.number for f in flights if f.arrived})
-            self._flush(now_s, (flight.source, flight.destination), out)
+            flight.lost = flight.lost or lost
+        first = [flight.number for flight in meant]
+        going: dict[int, Flight] = {}
+        while first:
+            flight = self._flights[first.pop()]
+            going[flight.number] = flight
+            first += [number for number in flight.waits if number not in going]
+        for flight in going.values():
+            flight.parked, flight.arrived = False, True
+        self._drop_events(set(going))
+        out: list[Arrival] = []
+        self._perhaps_arrive(now_s, [going[number] for number in sorted(going)], out)
         return len(meant), out
 
     def release(self, now_s: float) -> list[Arrival]:
         """The end of step mode: everything goes on as the network has it."""
         self._held = False
         out: list[Arrival] = []
-        for flight in self.in_flight():
+        for flight in self._flights.values():
             flight.parked = False
-        for pair in list(self._pairs):
-            self._flush(now_s, pair, out)
+        self._perhaps_arrive(now_s, list(self._flights.values()), out)
         return out
 
-    def _forget(self, numbers: set[int]) -> None:
+    def _drop_events(self, numbers: set[int]) -> None:
         self._events = [event for event in self._events if event[1] not in numbers]
         heapq.heapify(self._events)
 
     def check(self) -> None:
         """Assert the laws that one look can see."""
-        under_way = {f.number for f in self.in_flight()}
+        under_way = self._flights.keys()
         assert {event[1] for event in self._events} <= under_way, "an event of a message that is not on its way"
-        for pair, flights in self._pairs.items():
-            numbers = [f.number for f in flights]
-            assert flights, f"{pair} is kept without messages"
-            assert numbers == sorted(numbers), f"{pair} is out of order"
-            assert not flights[0].arrived or flights[0].parked, f"the first of {pair} has arrived and is still there"
+        for number, flight in self._flights.items():
+            assert flight.waits <= under_way, f"message {number} waits for what is not on its way"
+            assert all(other < number for other in flight.waits), f"message {number} waits for a later one"
+            assert flight.parked or flight.waits or not flight.arrived, (
+                f"message {number} is there and waits for nothing"
+            )
+        assert all(known <= under_way for known in self._known.values()), "a party knows of what is not on its way"
         for destination, queue in self._behind.items():
             assert queue[0][0], f"what is said to {destination} waits for nothing"
             assert all(waits <= under_way for waits, _ in queue), (

@@ -48,6 +48,7 @@
     │   ├── JournalDamaged            changed after it was written
     │   └── JournalVersion            of a version that this one does not read
     ├── LinkLost                    the modelled network lost an envelope, and gave up sending it again
+    │   └── AnswerLost                which held an answer
     ├── DataSeen                    the account shows that a party received what it was not to see
     └── ProtocolError               bytes that break the protocol; the peer that sent them is cut off
 
@@ -458,13 +459,17 @@ class JournalVersion(JournalError, ValueError):
 
 
 class LinkLost(FarptrError, ConnectionError):
-    """The modelled network lost an envelope, however often it was sent again; what it carried did not arrive.
-
-    Definite for a command, which was not carried out; not for an answer, whose command was.
-    """
+    """The modelled network lost an envelope, however often it was sent again; what it carried did not arrive."""
 
     code = 1620
     exit_code = 8
+
+
+class AnswerLost(LinkLost):
+    """The modelled network lost an answer; what was asked for may have been done."""
+
+    code = 1621
+    definite = False
 
 
 class DataSeen(FarptrError, AssertionError):

@@ -34,7 +34,7 @@ _FLAGS = struct.Struct("<H")
 _FLAGS_OFFSET = 4
 _ONES_CREATED, _ONES_REFERRED, _ONES_RELEASED = 16, 32, 64
 """Bits of ``flags`` on the wire only: that list is one word for each name."""
-_SEEN = 511 & ~(_ONES_CREATED | _ONES_REFERRED | _ONES_RELEASED)
+_SEEN = 1023 & ~(_ONES_CREATED | _ONES_REFERRED | _ONES_RELEASED)
 
 
 class Kind(IntEnum):
@@ -75,6 +75,8 @@ class Flag:
     """The buffers lie apart; the first frame says where (``apart``)."""
     OFFER = 256
     """The last frame is no buffer: it offers the receiver a channel of shared memory."""
+    LOST = 512
+    """The modelled network lost this on its way: its receiver is to fail what is in it, and to do nothing of it."""
 
 
 References = tuple[int, ...]
@@ -214,7 +216,7 @@ def _parse(data: bytes) -> tuple[Header, int]:
      received, value_bytes, creates, refs, releases, body_bytes) = _FIXED.unpack_from(data)  # fmt: skip
     if magic != MAGIC or version != VERSION:
         raise ProtocolError(f"not a header of protocol version {VERSION}: it begins {data[:3]!r}")
-    if not 1 <= kind <= _LAST_KIND or pad or flags > 511 or hop > HOP_LIMIT:
+    if not 1 <= kind <= _LAST_KIND or pad or flags > 1023 or hop > HOP_LIMIT:
         raise ProtocolError(f"a header with kind {kind}, flags {flags}, hop {hop}")
     if not (creates or refs or releases):
         return _new(Header, (
@@ -260,6 +262,12 @@ def forwarded(frame: bytes, h: Header, end: int, frees: References) -> bytes:
     if frees:
         head += struct.pack(f"<{len(frees)}Q", *frees)
     return head + frame[end:]
+
+
+def with_flag(data: bytes, flag: int) -> bytes:
+    """The same frame with a flag."""
+    (flags,) = _FLAGS.unpack_from(data, _FLAGS_OFFSET)
+    return data[:_FLAGS_OFFSET] + _FLAGS.pack(flags | flag) + data[_FLAGS_OFFSET + 2 :]
 
 
 def version_of(data: bytes) -> int | None:

@@ -48,9 +48,9 @@ from farptr.protocol.commands import (
     VALUE,
     Envelope,
 )  # fmt: skip
-from farptr.protocol.errors import FarptrError, ProtocolError, Report
+from farptr.protocol.errors import FarptrError, LinkLost, ProtocolError, Report
 from farptr.protocol.functions import OFF
-from farptr.protocol.header import Header, Kind, Ones, References, names_of
+from farptr.protocol.header import Flag, Header, Kind, Ones, References, names_of
 from farptr.protocol.ids import IdBlock, make_name, worker_of
 from farptr.protocol.shapes import check_command, is_numbered
 from farptr.protocol.standard import WHERE
@@ -165,7 +165,10 @@ class WorkerCore:
         elif header.kind == Kind.COMMAND:
             for target, count in names_of(header.refs):
                 self.store.receive(target, count)
-            self._batch(body)
+            if header.flags & Flag.LOST:
+                self._lost(header.source, body)
+            else:
+                self._batch(body)
             if header.releases:
                 self._free(header.releases)
         self._turn.buffers = ()
@@ -189,6 +192,23 @@ class WorkerCore:
             if not simply(command):
                 out.last = command is last
                 self._command(command)
+
+    def _lost(self, source: int, body: bytes) -> None:
+        """These commands did not come through: what they would have stored has failed, and so have they."""
+        called = self._turn.called
+        error = LinkLost(
+            f"what {called(source)} sent to {called(self._turn.number)} was lost on its way",
+            hint="`sim.net` shows the links; a partition has to heal within `give_up`",
+        )
+        self._turn.lost = error
+        try:
+            for command in bodies.loads_as(tuple, body, near=self._near):
+                if is_numbered(command) and command[1] in (SEND, PUSH):
+                    self._command(command)
+                else:
+                    self._fail(command, error)
+        finally:
+            self._turn.lost = None
 
     def _command(self, command: Any) -> None:
         try:

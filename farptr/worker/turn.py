@@ -12,7 +12,7 @@ from typing import Any
 
 from farptr.protocol import marked, values
 from farptr.protocol.commands import REPORT
-from farptr.protocol.errors import HopLimit, ProtocolError
+from farptr.protocol.errors import HopLimit, LinkLost, ProtocolError
 from farptr.protocol.header import HOP_LIMIT, Header
 from farptr.protocol.ids import IdBlock, worker_of
 from farptr.protocol.shapes import report_in
@@ -40,6 +40,8 @@ class Turn:
         """What came with the envelope."""
         self.admit: Callable[[int], None] | None = None
         """Raises when there is no room for an array of so many bytes that has come; None where there is no bound."""
+        self.lost: LinkLost | None = None
+        """Why no value that came with this envelope is there."""
         self.authority: Authority
         """Who may do what here."""
         self._names = names
@@ -98,10 +100,12 @@ class Turn:
         raise ProtocolError(f"a value tagged {tag!r}")
 
     def taken(self, command: Command, wire: Any) -> Value:
-        """The value that a command stores; where there is no room for it that failure, which is reported too."""
+        """The value that a command stores; without room for it, or lost, it is that failure, which is reported too."""
         try:
+            if self.lost is not None:
+                raise self.lost
             return self.decoded(wire)
-        except MemoryError as error:
+        except (MemoryError, LinkLost) as error:
             report = report_of(command, error, self.number, self.hop, self.root)
             self.out.reply((command[0], REPORT, tuple(report)))
             return Failure(report)

@@ -22,12 +22,14 @@ from collections import deque
 from typing import Any
 
 from farptr.broker.core import BrokerCore
+from farptr.broker.links import Links
 from farptr.broker.telling import Delivery
 from farptr.client.core import SessionCore
 from farptr.client.graph import named
 from farptr.client.pointer import Pointer
 from farptr.client.run import Run
 from farptr.client.session import Session
+from farptr.network.network import Network
 from farptr.protocol import body as bodies
 from farptr.protocol.commands import KEEP_NOT, Envelope
 from farptr.protocol.header import Kind, decode, encode, read
@@ -153,6 +155,10 @@ class World:
         """Everything leaves at once, and all links that are not slow are drained before each command."""
         self.steps = 0
         self.digest = 0
+        self.links: Links | None = None
+        """What is between the broker and its deliveries, once there is a ``network``."""
+        self.now_s = 0.0
+        """The network's clock; it moves on when something there is next."""
         self.up: dict[int, Link] = {}
         self.down: dict[int, Link] = {}
         self._log: deque[tuple[int, str, bytes]] = deque(maxlen=80)
@@ -175,7 +181,7 @@ class World:
             links[party.number] = Link(title, self.rng.choice((1, 1, 1, 4, 12)))
         if role == "client":
             self.broker.kept[party.number].add(welcome)
-        self._post(news)
+        self.put(news)
         return bodies.loads_as(dict, welcome.frame[read(welcome.frame)[1] :])
 
     def add_worker(self, name: str) -> WorkerCore:
@@ -203,12 +209,22 @@ class World:
         """A worker dies: what it has not sent is lost, what it has sent was lost on the way too."""
         number = self.workers.pop(name).number
         del self.by_number[number], self.up[number], self.down[number]
-        self._post(self.broker.lose(number, why))
+        gone = self.broker.lose(number, why)
+        if self.links:
+            self.links.gone(number)
+        self._post(gone)
         self.broker.check()
 
     # ------------------------------------------------------------ steps
 
+    def network(self, network: Network) -> None:
+        """Model a network from now on."""
+        self.links = Links(self.broker, lambda: self.now_s, random.Random(self.seed), network)
+
     def _post(self, deliveries: list[Delivery]) -> None:
+        if self.links:
+            deliveries = self.links.hold(deliveries)
+            self.links.check()
         for delivery in deliveries:
             if delivery.destination in self.broker.kept:
                 self.broker.kept[delivery.destination].add(delivery)
@@ -235,6 +251,11 @@ class World:
     def step(self) -> bool:
         """Deliver one envelope; False when there is none."""
         ready = self._ready()
+        later_s = self.links.next_s() if self.links else None
+        if later_s is not None and (not ready or self.rng.random() < 0.3):
+            self.now_s += later_s
+            self._post([])
+            return True
         if not ready:
             return False
         links, number, link = ready[0]

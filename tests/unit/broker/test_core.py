@@ -189,7 +189,7 @@ def test_who_waits_behind_a_fence_learns_for_which_stopped_worker():
     bench = Bench(clients=2)
 
     def behind(client):
-        return answer(bench.core, bench[client], "progress")["behind"]
+        return answer(bench.core, bench[client], {"what": "progress"})["behind"]
 
     command(bench, "julie")
     bench.core.stall(bench["julie"], "its process is stopped")
@@ -424,7 +424,7 @@ def test_questions():
     command(bench, "julie")
     for what in ("parties", "progress", "traffic", "ids", "rows"):
         assert bench.give("me1", Kind.ASK, bodies.dumps({"what": what})) == [(Kind.TOLD, bench["me1"])]
-    progress = answer(bench.core, bench["me1"], "progress")
+    progress = answer(bench.core, bench["me1"], {"what": "progress"})
     assert (progress["under_way"], progress["queues"]) == (1, {"julie": 1})
 
 
