@@ -22,10 +22,11 @@ except ImportError as missing:
     ) from missing
 
 from farptr.syft import exceptions, running
+from farptr.syft.datasets import BaseDataset, FederatedDataLoader, FederatedDataset
 from farptr.syft.far_tensor import FarTensor, far, near
-from farptr.syft.federated import BaseDataset, FederatedDataLoader, FederatedDataset
 from farptr.syft.hook import TorchHook
 from farptr.syft.old_paths import install
+from farptr.syft.optims import Optims
 from farptr.syft.pointer_tensor import MultiPointerTensor, PointerTensor
 from farptr.syft.running import use
 from farptr.syft.several import combine_pointers
@@ -34,12 +35,30 @@ from farptr.syft.virtual_worker import VirtualWorker
 local_worker = running.me
 """This process."""
 
+_NOT_BUILT = frozenset(
+    """
+    AdditiveSharingTensor CryptenPlan FixedPrecisionTensor KerasHook Plan PrivateGridNetwork Promise Protocol
+    PublicGridNetwork Role State TensorFlowHook TrainConfig encrypt func2plan func2protocol load serde
+    """.split()
+)
+"""Names of PySyft 0.2 that stand for what has no like here."""
+
+
+def __getattr__(name: str) -> object:
+    if name in _NOT_BUILT:
+        raise exceptions.NotBuilt(
+            f"PySyft's {name} is not built here", hint="docs/migrating-from-pysyft.md says what there is"
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "BaseDataset",
     "FarTensor",
     "FederatedDataLoader",
     "FederatedDataset",
     "MultiPointerTensor",
+    "Optims",
     "PointerTensor",
     "TorchHook",
     "VirtualWorker",

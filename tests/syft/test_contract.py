@@ -399,9 +399,22 @@ def test_handles_that_do_not_own(julie):
 
 def test_the_same_id_is_the_same_worker(sy, hook, julie):
     again = sy.VirtualWorker(hook, id="julie")
-    assert again == julie
+    assert again is julie
+    assert three().send(julie).location is julie
     assert hook.local_worker is sy.local_worker
     assert sy.local_worker.id == "me"
+
+
+def test_what_old_programs_tell_their_workers(sy, hook, julie, toby):
+    me = hook.local_worker
+    me.is_client_worker = False
+    assert julie.add_worker(toby) is julie
+    assert julie.add_workers([toby, me]) is julie
+    assert me.add_worker(julie) is me.clear_objects() is me
+    assert (me.get_worker("toby"), julie.get_worker(toby), julie.get_worker("me")) == (toby, toby, me)
+    assert (repr(me), me._objects, me.objects_count()) == ("<VirtualWorker id:me #objects:0>", {}, 0)
+    with pytest.raises(sy.exceptions.WorkerNotFoundException):
+        julie.get_worker("nobody")
 
 
 def test_data_that_a_worker_is_made_with_stays(sy, hook, julie):

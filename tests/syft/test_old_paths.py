@@ -18,7 +18,7 @@ from farptr.syft import old_paths  # noqa: E402
 def test_every_old_module_has_a_home(path):
     module = importlib.import_module(f"farptr.syft.{path}")
     for name in old_paths.PATHS[path]:
-        assert isinstance(getattr(module, name), type)
+        assert callable(getattr(module, name))
 
 
 def test_the_classes_are_the_same_ones(sy):
@@ -27,6 +27,14 @@ def test_the_classes_are_the_same_ones(sy):
 
     assert PointerTensor is sy.PointerTensor
     assert VirtualWorker is sy.VirtualWorker
+
+
+def test_what_is_not_built_says_so(sy):
+    with pytest.raises(sy.exceptions.NotBuilt, match="migrating-from-pysyft"):
+        sy.func2plan  # noqa: B018
+    with pytest.raises(AttributeError):
+        sy.nonsense  # noqa: B018
+    assert not hasattr(sy, "Plan")
 
 
 def test_a_module_that_never_was_is_not_found():
