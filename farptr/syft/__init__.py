@@ -23,7 +23,8 @@ except ImportError as missing:
 
 from farptr.syft import exceptions, running
 from farptr.syft.datasets import BaseDataset, FederatedDataLoader, FederatedDataset
-from farptr.syft.far_tensor import FarTensor, far, near
+from farptr.syft.far_near import far, near
+from farptr.syft.far_tensor import FarTensor
 from farptr.syft.hook import TorchHook
 from farptr.syft.old_paths import install
 from farptr.syft.optims import Optims
