@@ -11,34 +11,38 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from farptr.client.batches import BATCH_COMMANDS, MANY_CREATES
 from farptr.client.graph import Node
 from farptr.client.lines import LINES
 from farptr.protocol.commands import CALL
 from farptr.protocol.ids import NAME_SHIFT
 
 if TYPE_CHECKING:
-    from farptr.client.session import Session
+    from farptr.client.pointer import Pointer
 
 
 def issue(
-    session: Session,
     operation: str,
     args: tuple[Any, ...],
     kwargs: dict[str, Any] | None,
-    nodes: Sequence[Node],
+    handles: Sequence[Pointer],
     count: int | None,
 ) -> list[Node] | None:
-    """The results (none: the first node is changed), for a caller two frames up; arguments are as they travel.
+    """The results (none: the first operand is changed), for a caller two frames up; arguments are as they travel.
 
     They must be short, and hold no arrays.
     """
-    worker = nodes[0].worker
-    for node in nodes:
+    session = handles[0]._session
+    worker = handles[0]._node.worker
+    for handle in handles:
+        node = handle._node
         if node.target is not None or node.worker != worker or node.fault or not node.claims:
             return None
-    with session.link.mutex:
-        core = session.core
-        if core.parties.lost or not session.link.usable or core.order.busy:
+        if handle._session is not session:
+            return None
+    link, core = session.link, session.core
+    with link.mutex:
+        if core.parties.lost or not link.usable or core.order.busy:
             return None
         batches = core.batches
         batch = batches.open.get(worker) or batches.batch(worker)
@@ -46,7 +50,7 @@ def issue(
         made: list[Node] = []
         result: Any = None
         if count is None:
-            core.reports.watch(number, nodes[0])
+            core.reports.watch(number, handles[0]._node)
         else:
             ids = core.ids
             for _ in range(count):
@@ -56,10 +60,11 @@ def issue(
                 batch.creates.append(name)
                 made.append(node)
             result = made[0].name if count == 1 else tuple([node.name for node in made])
-        batch.commands.append((number, CALL, result, operation, args, kwargs))
+        commands = batch.commands
+        commands.append((number, CALL, result, operation, args, kwargs))
         frame = sys._getframe(2)
         session.lines.ring[number % LINES] = (frame.f_code, frame.f_lasti)
-        if batch.full():
+        if len(commands) >= BATCH_COMMANDS or len(batch.creates) >= MANY_CREATES:
             session.admit()
             core.out.flush()
         if batches.ready or session.timer.parked:

@@ -7,7 +7,7 @@ Laws
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -16,12 +16,25 @@ from torch.utils._pytree import tree_map_only
 from farptr.protocol.errors import UnsupportedOperation
 
 
-class Spec(NamedTuple):
-    """What is known of a tensor whose values are elsewhere."""
+class Spec:
+    """What is known of a tensor whose values are elsewhere. There is one object for all that are alike."""
 
-    shape: tuple[int, ...]
-    stride: tuple[int, ...]
-    dtype: Any
+    __slots__ = ("dtype", "shape", "stride")
+
+    def __init__(self, shape: tuple[int, ...], stride: tuple[int, ...], dtype: Any) -> None:
+        self.shape, self.stride, self.dtype = shape, stride, dtype
+
+
+_specs: dict[Any, Spec] = {}
+
+
+def spec_of(tensor: Any) -> Spec:
+    """What a tensor is like."""
+    key = (tuple(tensor.shape), tuple(tensor.stride()), tensor.dtype)
+    found = _specs.get(key)
+    if found is None:
+        found = _specs[key] = Spec(*key)
+    return found
 
 
 class Outcome(NamedTuple):
@@ -31,44 +44,51 @@ class Outcome(NamedTuple):
     """Place, or name, of the argument that it changes and gives back; None when it makes something."""
     specs: tuple[Spec | None, ...]
     """Of its results; None for one that is not there."""
-    made: int
-    """How many there are."""
+    made: int | None
+    """How many there are; None when it makes nothing."""
     gives: type
     """Whether they are in a ``list`` or ``tuple``; ``Spec`` for the one result."""
 
 
-_numbers: dict[Spec, int] = {}
-_outcomes: dict[Any, Outcome] = {}
-_AT_MOST = 4096
+class Kernel:
+    """One of torch's, and what is known of it."""
+
+    __slots__ = ("func", "name", "outcomes", "special")
+
+    def __init__(self, func: Any) -> None:
+        self.func = func
+        self.name = str(func)
+        self.outcomes: dict[Any, Outcome] = {}
+        """By what its arguments are like."""
+        self.special: Callable[..., Any] | None = None
+        """What is done instead of a command."""
+
+    def ask(self, key: Any, kind: type, args: Sequence[Any], kwargs: dict[str, Any]) -> Outcome:
+        """What comes of it on tensors of that kind, which have a ``_spec``; raises what it raises itself.
+
+        ``key`` stands for what the arguments are like.
+        """
+        if len(self.outcomes) >= _AT_MOST:
+            self.outcomes.clear()
+        found = self.outcomes[key] = _outcome(kind, self.func, args, kwargs)
+        return found
 
 
-def number_of(spec: Spec) -> int:
-    """A number that stands for it: quicker to look up by. Equal specs have equal numbers."""
-    return _numbers.setdefault(spec, len(_numbers))
+_AT_MOST = 1024
+"""Outcomes that are remembered of one kernel."""
+kernels: dict[int, Kernel] = {}
+"""By the identity of torch's own: their hash is made in Python."""
 
 
-def spec_of(tensor: Any) -> Spec:
-    """What a tensor is like."""
-    return Spec(tuple(tensor.shape), tuple(tensor.stride()), tensor.dtype)
+def kernel_of(func: Any) -> Kernel:
+    """What is known of a kernel."""
+    return kernels.setdefault(id(func), Kernel(func))
 
 
-def outcome(key: Any, kind: type, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Outcome:
-    """What comes of a kernel on tensors of that kind, which have a ``_spec``; raises what the kernel raises.
-
-    ``key`` stands for the kernel and what its arguments are like.
-    """
-    found = _outcomes.get(key)
-    if found is None:
-        if len(_outcomes) >= _AT_MOST:
-            _outcomes.clear()
-        found = _outcomes[key] = _ask_meta(kind, func, args, kwargs)
-    return found
-
-
-def _ask_meta(kind: type, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Outcome:
+def _outcome(kind: type, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Outcome:
     def like(tensor: Any) -> Any:
-        shape, stride, dtype = tensor._spec
-        return torch.empty_strided(shape, stride, dtype=dtype, device="meta")
+        spec = tensor._spec
+        return torch.empty_strided(spec.shape, spec.stride, dtype=spec.dtype, device="meta")
 
     like_args, like_kwargs = tree_map_only(kind, like, (tuple(args), kwargs))
     if "device" in like_kwargs:
@@ -84,12 +104,13 @@ def _ask_meta(kind: type, func: Any, args: Sequence[Any], kwargs: dict[str, Any]
     changed = _changed(func)
     if changed is not None:
         target = args[changed] if isinstance(changed, int) else kwargs[changed]
-        if specs[0] != target._spec:
+        if specs[0] is not target._spec:
             raise UnsupportedOperation(f"{func} changes the shape of a far tensor in place", hint="use the other form")
     returns = func._schema.returns
     in_list = bool(returns) and str(returns[0].type).startswith("List")
     gives = list if in_list else tuple if len(returns) > 1 else Spec
-    return Outcome(changed, specs, sum(spec is not None for spec in specs), gives)
+    made = None if changed is not None else sum(spec is not None for spec in specs)
+    return Outcome(changed, specs, made, gives)
 
 
 def _changed(func: Any) -> int | str | None:

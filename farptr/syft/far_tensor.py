@@ -25,7 +25,7 @@ from farptr.protocol.errors import NotSerializable, UsageError
 from farptr.protocol.values import LIST, LITERAL, PLAIN_KINDS, TUPLE, encode_argument
 from farptr.syft.commands import plain_wire
 from farptr.syft.exceptions import PureFrameworkTensorFoundError
-from farptr.syft.far_shapes import Spec, number_of, outcome
+from farptr.syft.far_shapes import Kernel, Spec, kernel_of, kernels
 from farptr.syft.pointer_tensor import PointerTensor, made
 
 
@@ -33,15 +33,52 @@ class FarTensor(torch.Tensor):
     """A tensor whose values are on a worker; made by ``far``. ``near(t)`` fetches them."""
 
     _handle: Pointer
+    """Shared by tensors that are the same values."""
     _spec: Spec
-    _number: int
-    """Of its spec."""
 
     __torch_function__ = torch._C._disabled_torch_function_impl
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return _dispatch(func, args, kwargs or {})
+        kernel = kernels.get(id(func)) or kernel_of(func)
+        if kernel.special is not None:
+            return kernel.special(*args, **kwargs or {})
+        handles: list[Pointer] = []
+        key: list[Any] = []
+        wires = []
+        for value in args:
+            kind = type(value)
+            if kind is FarTensor:
+                handle = value._handle
+                handles.append(handle)
+                key.append(value._spec)
+                wires.append(handle._node.name)
+            elif kind is float:
+                key.append(kind)
+                wires.append((LITERAL, value))
+            else:
+                wires.append(_wire(value, kind, handles, key))
+        named = None
+        if kwargs:
+            key += kwargs
+            named = {
+                name: _wire(value, type(value), handles, key) for name, value in kwargs.items() if value is not None
+            }
+        found = tuple(key)
+        outcome = kernel.outcomes.get(found) or kernel.ask(found, FarTensor, args, kwargs or {})
+        made = outcome.made
+        nodes = issue(kernel.name, tuple(wires), named, handles, made) if len(key) < _SHORT else None
+        if nodes is None:
+            nodes = _issue_anyhow(kernel, args, kwargs or {}, handles, made)
+        session = handles[0]._session
+        if outcome.gives is Spec and made:
+            return wrapped(make(session, nodes[0]), outcome.specs[0])
+        if made is None:
+            changed = outcome.changed
+            return kwargs[changed] if isinstance(changed, str) else args[changed]
+        there = iter(nodes)
+        several = [None if spec is None else wrapped(make(session, next(there)), spec) for spec in outcome.specs]
+        return several[0] if outcome.gives is Spec else outcome.gives(several)
 
     def __new__(cls, *_: Any, **__: Any) -> FarTensor:
         """Refused."""
@@ -68,104 +105,65 @@ class FarTensor(torch.Tensor):
         self.__reduce_ex__(5)
 
 
-def wrapped(handle: Pointer, spec: Spec, requires_grad: bool = False) -> Any:
-    """The one factory of far tensors."""
-    tensor: Any = torch.Tensor._make_wrapper_subclass(
-        FarTensor, spec.shape, strides=spec.stride, dtype=spec.dtype, requires_grad=requires_grad
-    )
-    tensor._handle, tensor._spec, tensor._number = handle, spec, number_of(spec)
+def wrapped(handle: Pointer, spec: Any, requires_grad: bool = False) -> Any:
+    """The one factory of far tensors; ``spec`` is a Spec."""
+    tensor: Any = _make(FarTensor, spec.shape, strides=spec.stride, dtype=spec.dtype, requires_grad=requires_grad)
+    tensor._handle, tensor._spec = handle, spec
     return tensor
 
 
+_make = torch.Tensor._make_wrapper_subclass
+
 # ---------------------------------------------------------------- kernels
+
+_SHORT = 64
+"""Calls with more to say than this many values go by the long way."""
+_FIXED = frozenset({int, bool, str, type(None), torch.dtype, torch.layout, torch.memory_format, torch.device})
+"""Types of arguments that may decide what the results are like."""
 
 
 def _no_name(value: Any) -> None:
     return None
 
 
-_SHORT = 64
-"""Longer lists go by the long way."""
-_FIXED = frozenset({int, bool, str, type(None), torch.dtype, torch.layout, torch.memory_format, torch.device})
-"""Types of arguments that may decide what the results are like."""
+def _wire(value: Any, kind: type, handles: list[Pointer], key: list[Any]) -> Any:
+    """What stands for an argument on the way; notes its handles, and in the key what may decide what comes of the call.
+
+    Raises PureFrameworkTensorFoundError, UnsupportedValue.
+    """
+    if kind in _FIXED:
+        key += (kind, value)
+        return (LITERAL, value if kind in PLAIN_KINDS else plain_wire(value))
+    if kind is FarTensor:
+        handles.append(value._handle)
+        key.append(value._spec)
+        return value._handle._node.name
+    if kind is list or kind is tuple:
+        key += (kind, len(value), *[part for part in value if type(part) is float])
+        return (LIST if kind is list else TUPLE, tuple([_wire(part, type(part), handles, key) for part in value]))
+    if kind is float:
+        key.append(kind)
+        return (LITERAL, value)
+    if isinstance(value, torch.Tensor):
+        raise PureFrameworkTensorFoundError(
+            f"a local tensor of shape {tuple(value.shape)} stands beside one that is on a worker",
+            hint="far(tensor, worker) puts it there",
+        )
+    key.append(value)
+    return encode_argument(plain_wire(value), _no_name, [])
 
 
-class _Given:
-    """The arguments of one kernel as they travel, and the key to what comes of it."""
-
-    __slots__ = ("args", "is_short", "key", "kwargs", "nodes", "session")
-
-    def __init__(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
-        self.nodes: list[Node] = []
-        self.session: Any = None
-        self.is_short = True
-        self.key: list[Any] = [func]
-        self.args = tuple([self._wire(value) for value in args])
-        self.kwargs: dict[str, Any] | None = None
-        if kwargs:
-            self.key += kwargs
-            self.kwargs = {name: self._wire(value) for name, value in kwargs.items() if value is not None}
-
-    def _set_session(self, session: Any) -> None:
-        if self.session is not None:
-            raise UsageError(
-                "the operands belong to different runs", hint="near(t), then far(t, worker) of the other run"
-            )
-        self.session = session
-
-    def _wire(self, value: Any) -> Any:
-        kind = type(value)
-        if kind is FarTensor:
-            handle = value._handle
-            node = handle.use()
-            if handle._session is not self.session:
-                self._set_session(handle._session)
-            self.nodes.append(node)
-            self.key.append(value._number)
-            return node.name
-        if kind is float:
-            self.key.append(float)
-            return (LITERAL, value)
-        if kind in _FIXED:
-            self.key += (kind, value)
-            return (LITERAL, value if kind in PLAIN_KINDS else plain_wire(value))
-        if kind is list or kind is tuple:
-            self.key += (kind, len(value), *(part for part in value if type(part) is float))
-            self.is_short = self.is_short and len(value) <= _SHORT
-            return (LIST if kind is list else TUPLE, tuple([self._wire(part) for part in value]))
-        if isinstance(value, torch.Tensor):
-            raise PureFrameworkTensorFoundError(
-                f"a local tensor of shape {tuple(value.shape)} stands beside one that is on a worker",
-                hint="far(tensor, worker) puts it there",
-            )
-        self.key.append(value)
-        return encode_argument(plain_wire(value), _no_name, [])
-
-
-def _dispatch(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    special = _SPECIAL.get(func)
-    if special is not None:
-        return special(*args, **kwargs)
-    given = _Given(func, args, kwargs)
-    changed, specs, made_there, gives = outcome(tuple(given.key), FarTensor, func, args, kwargs)
-    count, nodes = made_there if changed is None else None, None
-    if given.is_short:
-        nodes = issue(given.session, str(func), given.args, given.kwargs, given.nodes, count)
-    if nodes is None:
-        nodes = _issue_anyhow(func, args, kwargs, given, count)
-    if changed is not None:
-        return kwargs[changed] if isinstance(changed, str) else args[changed]
-    handles = iter([make(given.session, node) for node in nodes])
-    results = [None if spec is None else wrapped(next(handles), spec) for spec in specs]
-    return results[0] if gives is Spec else gives(results)
-
-
-def _issue_anyhow(func: Any, args: Any, kwargs: dict[str, Any], given: _Given, count: int | None) -> list[Node]:
-    """What the short path does not do: chains, long lists, workers that are gone."""
+def _issue_anyhow(
+    kernel: Kernel, args: Any, kwargs: dict[str, Any], handles: Sequence[Pointer], count: int | None
+) -> list[Node]:
+    """What the short path does not do: chains, long lists, workers that are gone, what has failed."""
+    session = handles[0]._session
+    if any(handle._session is not session for handle in handles):
+        raise UsageError("the operands belong to different runs", hint="near(t), then far(t, worker) of that run")
     args, kwargs = tree_map(_lowered, (tuple(args), kwargs))
     plain = {name: value for name, value in kwargs.items() if value is not None}
-    with given.session.command() as core:
-        nodes: list[Node] = core.call(str(func), args, plain, given.nodes, count, _node_of)
+    with session.command() as core:
+        nodes: list[Node] = core.call(kernel.name, args, plain, [handle.use() for handle in handles], count, _node_of)
     return nodes
 
 
@@ -182,15 +180,12 @@ def _node_of(value: Any) -> Node | None:
 
 def _alias(tensor: Any) -> Any:
     """The same values under another tensor: no command is needed."""
-    return wrapped(tensor._handle.clone(), tensor._spec)
+    return wrapped(tensor._handle, tensor._spec)
 
 
 def _item(tensor: Any) -> Any:
     return tensor._handle._value()
 
 
-_SPECIAL: dict[Any, Any] = {
-    torch.ops.aten.detach.default: _alias,
-    torch.ops.aten.alias.default: _alias,
-    torch.ops.aten._local_scalar_dense.default: _item,
-}
+for _special, _does in (("detach", _alias), ("alias", _alias), ("_local_scalar_dense", _item)):
+    kernel_of(getattr(torch.ops.aten, _special).default).special = _does
