@@ -14,6 +14,7 @@ import torch
 from torch.utils._pytree import tree_map_only
 
 from farptr.protocol.errors import UnsupportedOperation
+from farptr.protocol.torch_names import is_kernel
 
 
 class Spec:
@@ -86,6 +87,10 @@ def kernel_of(func: Any) -> Kernel:
 
 
 def _outcome(kind: type, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Outcome:
+    if not is_kernel(str(func)):
+        hint = "foreach=False goes" if "_foreach_" in str(func) else "near(t) fetches the values"
+        raise UnsupportedOperation(f"{func} is not run on workers", hint=hint)
+
     def like(tensor: Any) -> Any:
         spec = tensor._spec
         return torch.empty_strided(spec.shape, spec.stride, dtype=spec.dtype, device="meta")
@@ -97,7 +102,7 @@ def _outcome(kind: type, func: Any, args: Sequence[Any], kwargs: dict[str, Any])
         found = func(*like_args, **like_kwargs)
     except NotImplementedError as error:
         raise UnsupportedOperation(
-            f"{func} has results whose shape its values decide", hint="t.pointer is a pointer that has it"
+            f"what {func} gives cannot be told without values", hint="t.pointer is a pointer tensor that has it"
         ) from error
     results = list(found) if isinstance(found, list | tuple) else [found]
     specs = tuple([None if r is None else spec_of(r) for r in results])

@@ -16,16 +16,17 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import torch
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 from farptr.client.graph import Node
 from farptr.client.pointer import Pointer, make
 from farptr.client.quick_calls import issue
-from farptr.protocol.errors import NotSerializable, UsageError
+from farptr.protocol import torch_bytes
+from farptr.protocol.errors import ImplicitFetch, NotSerializable, UsageError
 from farptr.protocol.values import LIST, LITERAL, PLAIN_KINDS, TUPLE, encode_argument
 from farptr.syft.commands import plain_wire
 from farptr.syft.exceptions import PureFrameworkTensorFoundError
-from farptr.syft.far_shapes import Kernel, Spec, kernel_of, kernels
+from farptr.syft.far_shapes import Kernel, Spec, kernel_of, kernels, spec_of
 from farptr.syft.pointer_tensor import PointerTensor, made
 
 
@@ -46,24 +47,25 @@ class FarTensor(torch.Tensor):
         handles: list[Pointer] = []
         key: list[Any] = []
         wires = []
-        for value in args:
-            kind = type(value)
-            if kind is FarTensor:
-                handle = value._handle
-                handles.append(handle)
-                key.append(value._spec)
-                wires.append(handle._node.name)
-            elif kind is float:
-                key.append(kind)
-                wires.append((LITERAL, value))
-            else:
-                wires.append(_wire(value, kind, handles, key))
         named = None
-        if kwargs:
-            key += kwargs
-            named = {
-                name: _wire(value, type(value), handles, key) for name, value in kwargs.items() if value is not None
-            }
+        try:
+            for value in args:
+                kind = type(value)
+                if kind is FarTensor:
+                    handle = value._handle
+                    handles.append(handle)
+                    key.append(value._spec)
+                    wires.append(handle._node.name)
+                elif kind is float:
+                    key.append(kind)
+                    wires.append((LITERAL, value))
+                else:
+                    wires.append(_wire(value, kind, handles, key))
+            if kwargs:
+                named = {n: _wire(value, type(value), handles, key) for n, value in kwargs.items() if value is not None}
+                key += named
+        except PureFrameworkTensorFoundError as error:
+            return _beside_local(func, args, kwargs or {}, error)
         found = tuple(key)
         outcome = kernel.outcomes.get(found) or kernel.ask(found, FarTensor, args, kwargs or {})
         made = outcome.made
@@ -97,6 +99,12 @@ class FarTensor(torch.Tensor):
     def __repr__(self, *_: Any, **__: Any) -> str:
         more = ", requires_grad=True" if self.requires_grad else ""
         return f"FarTensor({self._spec.shape}, {self._spec.dtype}, on {self._handle.location.name}{more})"
+
+    def numpy(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused: it would fetch."""
+        raise ImplicitFetch("the values of a far tensor are on its worker", hint="near(t) fetches them")
+
+    tolist = __array__ = numpy
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise NotSerializable("a far tensor cannot be pickled or copied", hint="near(t) fetches it")
@@ -173,6 +181,40 @@ def _lowered(value: Any) -> Any:
 
 def _node_of(value: Any) -> Node | None:
     return value._node if type(value) is Pointer else None
+
+
+# ---------------------------------------------------------------- beside local tensors
+
+
+def _beside_local(func: Any, args: Any, kwargs: dict[str, Any], error: PureFrameworkTensorFoundError) -> Any:
+    """A call with local tensors: one without dimensions is a number, and is sent; so is what ``copy_`` puts there.
+
+    Raises the error for any other, and for one that would be changed.
+    """
+    beside = next(value._handle for value in tree_leaves((args, kwargs)) if type(value) is FarTensor)
+    any_shape = func is torch.ops.aten.copy_.default
+    given = dict(zip([argument.name for argument in func._schema.arguments], args, strict=False)) | kwargs
+    written = [given.get(a.name) for a in func._schema.arguments if a.alias_info is not None and a.alias_info.is_write]
+    if any(type(value) is not FarTensor for value in tree_leaves(written)):
+        raise error
+
+    def sent(value: Any) -> Any:
+        if type(value) is FarTensor or not isinstance(value, torch.Tensor):
+            return value
+        if type(value) is PointerTensor or (value.dim() and not any_shape):
+            raise error
+        return put(value, beside)
+
+    args, kwargs = tree_map(sent, (tuple(args), kwargs))
+    return FarTensor.__torch_dispatch__(func, (), args, kwargs)
+
+
+def put(value: Any, beside: Pointer) -> Any:
+    """A local tensor's value, sent to where a pointer points: a far tensor, without a graph. Waits for nothing."""
+    session, plain = beside._session, value.detach().contiguous()
+    with session.command() as core:
+        node = core.send(beside._node.worker, core.ids.next(), True, torch_bytes.marked(plain))
+    return wrapped(make(session, node), spec_of(plain))
 
 
 # ---------------------------------------------------------------- what is no kernel

@@ -141,11 +141,10 @@ def function(operation: str) -> Callable[..., Any] | None:
 
 def _kernel(name: str) -> Callable[..., Any] | None:
     """``aten.add.Tensor``: a kernel by its name and overload; its results without those that are not there."""
-    _, kernel, *overload = name.split(".")
-    allowed = not kernel.startswith("_") or kernel in table.KERNELS_WITH_UNDERSCORES
-    if len(overload) != 1 or not allowed or kernel in table.NO_KERNELS:
+    if not table.is_kernel(name):
         return None
-    found = getattr(getattr(torch.ops.aten, kernel, None), overload[0], None)
+    _, kernel, overload = name.split(".")
+    found = getattr(getattr(torch.ops.aten, kernel, None), overload, None)
     if not isinstance(found, torch._ops.OpOverload):
         return None
 
