@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
 import io
@@ -15,6 +16,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install torch)")
 
 import torch.nn.functional as F  # noqa: E402
+from torch.overrides import get_ignored_functions, get_testing_overrides, resolve_name  # noqa: E402
 
 import farptr as fp  # noqa: E402
 from tests.conftest import until  # noqa: E402
@@ -176,10 +178,75 @@ def test_nothing_is_computed_on_what_a_pointer_is_made_of(sy, julie):
     del found, member, p
 
 
+def both_ways(julie):
+    """A pointer that ``send`` gave, and a tensor that became one."""
+    turned = torch.ones(2, 2)
+    turned.send_(julie)
+    return torch.ones(2, 2).send(julie), turned
+
+
+def local_tensors(sy, found, depth=0):
+    if isinstance(found, torch.Tensor):
+        return [] if isinstance(found, sy.PointerTensor) else [found]
+    parts = found.values() if isinstance(found, dict) else found if isinstance(found, list | tuple | set) else ()
+    return [tensor for part in parts if depth < 4 for tensor in local_tensors(sy, part, depth + 1)]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_torch_lets_nobody_override_gives_nothing_local(sy, julie):
+    """Constructors and their like, which never ask what they are called with."""
+    makers = [torch.Tensor, torch.FloatTensor, torch.nn.Parameter, torch.nn.Buffer, torch.from_dlpack]
+    makers += [f for f in get_ignored_functions() if getattr(f, "__name__", "") in MAKERS]
+    assert {torch.tensor, torch.as_tensor, torch.asarray, torch.from_numpy} <= set(makers)
+    called = 0
+    for function in makers:
+        for p in both_ways(julie):
+            for args in ((p,), ([p, p],), ((2,), p)):
+                called, found = called + 1, None
+                with contextlib.suppress(Exception):
+                    found = function(*args)
+                assert not local_tensors(sy, found), (function, args)
+    assert called > 60
+    p = found = args = None
+
+
+MAKERS = """
+    arange as_tensor asarray empty eye from_numpy frombuffer full linspace logspace normal ones range scalar_tensor
+    sparse_coo_tensor tensor tril_indices triu_indices zeros
+    """.split()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_every_function_that_can_be_overridden_gives_nothing_local(sy, julie):
+    """Each with pointers for its arguments, and with a pointer and numbers: a pointer comes, or an error."""
+    came = 0
+    for function, override in get_testing_overrides().items():
+        try:
+            spec = inspect.getfullargspec(override)
+        except TypeError:
+            continue
+        needed = max(1, len(spec.args) - len(spec.defaults or ()))
+        for p in both_ways(julie):
+            for others in (p, 1):
+                try:
+                    found = function(p, *[others] * (needed - 1))
+                except Exception:
+                    continue
+                came += 1
+                assert not local_tensors(sy, found), (resolve_name(function), found)
+    assert came > 2500
+    p = others = found = None
+
+
+@pytest.mark.filterwarnings("ignore:To copy construct")
 def test_what_torch_lets_nobody_override_raises(sy, julie):
     p = three().send(julie)
-    with pytest.raises(sy.exceptions.ImplicitFetch):
-        torch.tensor(p)
+    for refused in both_ways(julie):
+        for constructor in (torch.tensor, torch.Tensor, torch.FloatTensor):
+            with pytest.raises(sy.exceptions.ImplicitFetch):
+                constructor(refused)
+    refused = None
     with pytest.raises(fp.UnsupportedValue):
         p.register_hook(print)
     with pytest.raises(fp.UnsupportedOperation):

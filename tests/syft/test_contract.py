@@ -171,6 +171,20 @@ def test_in_place_the_same_python_object_changes(sy, julie, toby):
     assert same(p.detach(), three())
 
 
+@pytest.mark.filterwarnings("ignore:To copy construct")
+def test_a_tensor_that_was_away_keeps_its_hooks_and_its_place_in_a_graph(julie):
+    x = three(requires_grad=True)
+    seen = []
+    x.register_hook(lambda gradient: seen.append(gradient.tolist()))
+    y = (x * 2).sum()
+    x.send_(julie)
+    x.get_()
+    y.backward()
+    assert seen == [[2.0, 2.0, 2.0]]
+    assert x.grad.tolist() == [2.0, 2.0, 2.0]
+    assert torch.tensor(x).tolist() == x.tolist() == [1.0, 2.0, 3.0]
+
+
 def test_an_operation_on_a_chain_runs_at_its_end(julie, toby, alice):
     c = three().send(julie).send(toby).send(alice)
     r = c * 2
