@@ -21,7 +21,7 @@ except ImportError as missing:
         "pip install torch --index-url https://download.pytorch.org/whl/cpu"
     ) from missing
 
-from farptr.syft import exceptions, running
+from farptr.syft import exceptions, old_paths, running
 from farptr.syft.datasets import BaseDataset, FederatedDataLoader, FederatedDataset
 from farptr.syft.far_near import far, near
 from farptr.syft.far_tensor import FarTensor
@@ -39,13 +39,16 @@ local_worker = running.me
 _NOT_BUILT = frozenset(
     """
     AdditiveSharingTensor CryptenPlan FixedPrecisionTensor KerasHook Plan PrivateGridNetwork Promise Protocol
-    PublicGridNetwork Role State TensorFlowHook TrainConfig encrypt func2plan func2protocol load serde
+    PublicGridNetwork Role State TensorFlowHook TrainConfig VirtualGrid create_sandbox encrypt func2plan func2protocol
+    load serde
     """.split()
 )
 """Names of PySyft 0.2 that stand for what has no like here."""
 
 
 def __getattr__(name: str) -> object:
+    if name in old_paths.PATHS:
+        return old_paths.modules_below(name)
     if name in _NOT_BUILT:
         raise exceptions.NotBuilt(
             f"PySyft's {name} is not built here", hint="docs/migrating-from-pysyft.md says what there is"

@@ -70,6 +70,14 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             setattr(module, name, getattr(importlib.import_module(where), other or name))
 
 
+def modules_below(name: str) -> ModuleType:
+    """An old module, with all below it in their places."""
+    for below in PATHS:
+        if below.startswith(f"{name}."):
+            importlib.import_module(f"{_HERE}.{below}")
+    return importlib.import_module(f"{_HERE}.{name}")
+
+
 def _find_below(root: str) -> None:
     if not any(isinstance(finder, _Finder) and finder.root == root for finder in sys.meta_path):
         sys.meta_path.append(_Finder(root))

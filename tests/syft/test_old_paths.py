@@ -37,6 +37,13 @@ def test_what_is_not_built_says_so(sy):
     assert not hasattr(sy, "Plan")
 
 
+def test_old_modules_are_attributes_without_being_imported(tmp_path):
+    script = "import farptr.syft as sy; print(sy.frameworks.torch.fl.utils.federated_avg, sy.workers.VirtualWorker)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert "federated_avg" in done.stdout, done.stderr
+    assert "VirtualWorker" in done.stdout
+
+
 def test_a_module_that_never_was_is_not_found():
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("farptr.syft.workers.nonsense")
