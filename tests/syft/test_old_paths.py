@@ -6,6 +6,7 @@ import importlib
 import subprocess
 import sys
 import textwrap
+import types
 
 import pytest
 
@@ -37,13 +38,6 @@ def test_what_is_not_built_says_so(sy):
     assert not hasattr(sy, "Plan")
 
 
-def test_old_modules_are_attributes_without_being_imported(tmp_path):
-    script = "import farptr.syft as sy; print(sy.frameworks.torch.fl.utils.federated_avg, sy.workers.VirtualWorker)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
-    assert "federated_avg" in done.stdout, done.stderr
-    assert "VirtualWorker" in done.stdout
-
-
 def test_a_module_that_never_was_is_not_found():
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("farptr.syft.workers.nonsense")
@@ -51,6 +45,7 @@ def test_a_module_that_never_was_is_not_found():
 
 SCRIPT = """
     import farptr.syft
+    print(farptr.syft.frameworks.torch.fl.utils.federated_avg, farptr.syft.workers.VirtualWorker)
     farptr.syft.install()
 
     import syft as sy
@@ -79,10 +74,15 @@ def test_an_unmodified_program_runs_after_install(runtime_dir, tmp_path):
         [sys.executable, "-c", textwrap.dedent(SCRIPT)], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "True tensor([2, 4])\nnot collocated\n"
+    attributes, *lines = done.stdout.splitlines()
+    assert "federated_avg" in attributes
+    assert "VirtualWorker" in attributes
+    assert lines == ["True tensor([2, 4])", "not collocated"]
 
 
-def test_another_syft_is_not_replaced():
-    script = "import sys, types; sys.modules['syft'] = types.ModuleType('syft'); import farptr.syft as sy; sy.install()"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
-    assert "ImportError: another package called syft" in done.stderr
+def test_another_syft_is_not_replaced(sy, monkeypatch):
+    another = types.ModuleType("syft")
+    monkeypatch.setitem(sys.modules, "syft", another)
+    with pytest.raises(ImportError, match="another package called syft"):
+        sy.install()
+    assert sys.modules["syft"] is another
