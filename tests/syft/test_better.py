@@ -195,7 +195,7 @@ def local_tensors(sy, found, depth=0):
 @pytest.mark.filterwarnings("ignore")
 def test_what_torch_lets_nobody_override_gives_nothing_local(sy, julie):
     """Constructors and their like, which never ask what they are called with."""
-    makers = [torch.Tensor, torch.FloatTensor, torch.nn.Parameter, torch.nn.Buffer, torch.from_dlpack]
+    makers = [torch.Tensor, torch.FloatTensor, torch.nn.Parameter, torch.from_dlpack]
     makers += [f for f in get_ignored_functions() if getattr(f, "__name__", "") in MAKERS]
     assert {torch.tensor, torch.as_tensor, torch.asarray, torch.from_numpy} <= set(makers)
     called = 0
@@ -206,7 +206,7 @@ def test_what_torch_lets_nobody_override_gives_nothing_local(sy, julie):
                 with contextlib.suppress(Exception):
                     found = function(*args)
                 assert not local_tensors(sy, found), (function, args)
-    assert called > 60
+    assert called > 50
     p = found = args = None
 
 
