@@ -8,13 +8,14 @@ Laws
 from __future__ import annotations
 
 import weakref
+from itertools import islice
 
 from farptr.client.graph import Node
 from farptr.protocol.commands import LABELS, QUESTIONS
 from farptr.protocol.errors import Report
 
-WATCHED = 65536
-"""In-place commands whose handle is remembered; an older one's failure is raised by ``sync()`` alone."""
+WATCHED = 32768
+"""In-place commands whose handle is remembered at least; an older one's failure is raised by ``sync()`` alone."""
 _QUESTIONS = frozenset(LABELS[code] for code in QUESTIONS)
 
 _Key = tuple[int, int, int]
@@ -34,8 +35,8 @@ class Reports:
     def watch(self, number: int, node: Node) -> None:
         """Remember whose handle says so if this command fails."""
         self._changed[number] = weakref.ref(node)
-        if len(self._changed) > WATCHED:
-            del self._changed[next(iter(self._changed))]
+        if len(self._changed) > 2 * WATCHED:  # many at once: finding the oldest passes all that went before it
+            self._changed = dict(islice(self._changed.items(), WATCHED, None))
 
     def add(self, report: Report) -> None:
         """A report came."""

@@ -64,6 +64,15 @@ NO_KERNELS = frozenset(
 )
 """Those that touch files or memory of others, or give no tensor."""
 
+
+def is_kernel(name: str) -> bool:
+    """Whether workers run a kernel of that name, which has the overload."""
+    prefix, _, rest = name.partition(".")
+    kernel, *overload = rest.split(".")
+    allowed = not kernel.startswith("_") or kernel in KERNELS_WITH_UNDERSCORES
+    return prefix + "." == KERNELS and len(overload) == 1 and allowed and kernel not in NO_KERNELS
+
+
 FACTS = "facts"
 """A question about a tensor: (shape, stride, dtype, layout, device, requires_grad, is_leaf, has a gradient)."""
 

@@ -44,6 +44,7 @@ LITERAL, _SCALAR, _COMPLEX, _DTYPE, _SLICE, _TUPLE, _LIST, _ELLIPSIS = (
     "l",
     "...",
 )
+TUPLE, LIST = _TUPLE, _LIST
 _ELLIPSIS_ARGUMENT = (_ELLIPSIS,)
 PLAIN_KINDS = frozenset({bool, int, float, str, bytes, type(None)})
 _NESTING = (tuple, list, slice, range)

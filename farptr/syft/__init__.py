@@ -21,11 +21,13 @@ except ImportError as missing:
         "pip install torch --index-url https://download.pytorch.org/whl/cpu"
     ) from missing
 
-from farptr.syft import exceptions, running
-from farptr.syft.far_tensor import FarTensor, far, near
-from farptr.syft.federated import BaseDataset, FederatedDataLoader, FederatedDataset
+from farptr.syft import exceptions, old_paths, running
+from farptr.syft.datasets import BaseDataset, FederatedDataLoader, FederatedDataset
+from farptr.syft.far_near import far, near
+from farptr.syft.far_tensor import FarTensor
 from farptr.syft.hook import TorchHook
 from farptr.syft.old_paths import install
+from farptr.syft.optims import Optims
 from farptr.syft.pointer_tensor import MultiPointerTensor, PointerTensor
 from farptr.syft.running import use
 from farptr.syft.several import combine_pointers
@@ -34,12 +36,33 @@ from farptr.syft.virtual_worker import VirtualWorker
 local_worker = running.me
 """This process."""
 
+_NOT_BUILT = frozenset(
+    """
+    AdditiveSharingTensor CryptenPlan FixedPrecisionTensor KerasHook Plan PrivateGridNetwork Promise Protocol
+    PublicGridNetwork Role State TensorFlowHook TrainConfig VirtualGrid create_sandbox encrypt func2plan func2protocol
+    load serde
+    """.split()
+)
+"""Names of PySyft 0.2 that stand for what has no like here."""
+
+
+def __getattr__(name: str) -> object:
+    if name in old_paths.PATHS:
+        return old_paths.modules_below(name)
+    if name in _NOT_BUILT:
+        raise exceptions.NotBuilt(
+            f"PySyft's {name} is not built here", hint="docs/migrating-from-pysyft.md says what there is"
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "BaseDataset",
     "FarTensor",
     "FederatedDataLoader",
     "FederatedDataset",
     "MultiPointerTensor",
+    "Optims",
     "PointerTensor",
     "TorchHook",
     "VirtualWorker",

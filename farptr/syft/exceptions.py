@@ -8,6 +8,7 @@ from farptr.protocol.errors import (
     NotAllowed,
     NotCollocated,
     ObjectGone,
+    UnknownWorker,
     UnsupportedOperation,
     UsageError,
 )
@@ -15,6 +16,7 @@ from farptr.protocol.errors import (
 TensorsNotCollocatedException = NotCollocated
 ObjectNotFoundError = ObjectGone
 InvalidTensorForRemoteGet = InvalidRemoteGet
+WorkerNotFoundException = UnknownWorker
 GetNotPermittedError = SendNotPermittedError = NotAllowed
 
 
@@ -33,8 +35,8 @@ class CannotRequestObjectAttribute(UnsupportedOperation):
     """``get()`` and its like on a pointer to an attribute: ``p.grad.clone().get()`` fetches."""
 
 
-class WorkerNotFoundException(UsageError, LookupError):
-    """There is no worker of that id."""
+class NotBuilt(UnsupportedOperation, AttributeError):
+    """What PySyft 0.2 had and this has not: encrypted numbers, plans, protocols, the grid."""
 
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "GetNotPermittedError",
     "ImplicitFetch",
     "InvalidTensorForRemoteGet",
+    "NotBuilt",
     "ObjectNotFoundError",
     "PureFrameworkTensorFoundError",
     "RemoteObjectFoundError",

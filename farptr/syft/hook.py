@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from farptr.protocol.errors import UsageError
-from farptr.syft import federated, local_tensor, modules, operators, running
+from farptr.syft import datasets, local_tensor, modules, operators, running
 
 
 class TorchHook:
@@ -28,7 +28,7 @@ class TorchHook:
         self.local_worker = running.me
         local_tensor.teach()
         modules.teach()
-        federated.teach()
+        datasets.teach()
         operators.teach()
 
     def close(self) -> None:

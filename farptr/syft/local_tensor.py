@@ -8,7 +8,9 @@ import torch
 
 from farptr.client import tensor as tensors
 from farptr.client import torch_home
+from farptr.syft import verbs
 from farptr.syft.pointer_tensor import into_pointer, made
+from farptr.syft.verbs import Verb, question
 
 
 def send(self: Any, *workers: Any, garbage_collect_data: bool = True) -> Any:
@@ -39,19 +41,28 @@ def describe(self: Any, text: str) -> Any:
     return self
 
 
-VERBS: dict[str, Any] = {
-    "send": send,
-    "send_": send_,
-    "tag": tag,
-    "describe": describe,
-    "id": property(torch_home.id_of, doc="The id under which it was sent or fetched, None before that."),
-    "tags": property(lambda self: torch_home.about_of(self)[0], doc="Its tags."),
-    "description": property(lambda self: torch_home.about_of(self)[1], doc="What ``describe`` said."),
+def known_id(self: Any) -> int | None:
+    """The id under which it was sent or fetched, None before that."""
+    return torch_home.id_of(self)
+
+
+def known_tags(self: Any) -> tuple[str, ...]:
+    """Its tags."""
+    return torch_home.about_of(self)[0]
+
+
+def known_description(self: Any) -> str:
+    """What ``describe`` said."""
+    return torch_home.about_of(self)[1]
+
+
+VERBS = {function.__name__: Verb(function) for function in (send, send_, tag, describe)} | {
+    "id": question(known_id),
+    "tags": question(known_tags),
+    "description": question(known_description),
 }
 
 
 def teach() -> None:
     """Put the verbs on ``torch.Tensor``. Again does nothing."""
-    for name, verb in VERBS.items():
-        if not hasattr(torch.Tensor, name):
-            setattr(torch.Tensor, name, verb)
+    verbs.teach(torch.Tensor, VERBS)

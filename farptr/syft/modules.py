@@ -12,7 +12,9 @@ from typing import Any
 import torch
 
 from farptr.protocol.errors import UsageError
+from farptr.syft import verbs
 from farptr.syft.pointer_tensor import PointerTensor, into_pointer
+from farptr.syft.verbs import Verb, question
 
 
 def tensors_of(module: Any) -> Iterator[Any]:
@@ -54,7 +56,7 @@ def copy(self: Any) -> Any:
 
 
 def location(self: Any) -> Any:
-    """The worker of the parameters; None when they are here."""
+    """The worker of the parameters, None when they are here."""
     first = next(tensors_of(self), None)
     return first.location if isinstance(first, PointerTensor) else None
 
@@ -65,17 +67,9 @@ def _pointer(tensor: Any) -> PointerTensor:
     return tensor
 
 
-VERBS: dict[str, Any] = {
-    "send": send,
-    "get": get,
-    "move": move,
-    "copy": copy,
-    "location": property(location, doc="The worker of the parameters, None when they are here."),
-}
+VERBS = {function.__name__: Verb(function) for function in (send, get, move, copy)} | {"location": question(location)}
 
 
 def teach() -> None:
     """Put the verbs on ``torch.nn.Module``. Again does nothing."""
-    for name, verb in VERBS.items():
-        if name not in vars(torch.nn.Module):
-            setattr(torch.nn.Module, name, verb)
+    verbs.teach(torch.nn.Module, VERBS)

@@ -16,10 +16,10 @@ from typing import Any
 _HERE = "farptr.syft"
 
 _EXCEPTIONS, _POINTER, _WORKER = f"{_HERE}.exceptions", f"{_HERE}.pointer_tensor", f"{_HERE}.virtual_worker"
-_FEDERATED, _HOOK, _RUNNING = f"{_HERE}.federated", f"{_HERE}.hook", f"{_HERE}.running"
+_DATA, _HOOK, _OPTIMS, _AVERAGING = (f"{_HERE}.{name}" for name in ("datasets", "hook", "optims", "averaging"))
 
-_DATASETS = {"BaseDataset": _FEDERATED, "FederatedDataset": _FEDERATED}
-_LOADER = {"FederatedDataLoader": _FEDERATED}
+_DATASETS = {"BaseDataset": _DATA, "FederatedDataset": _DATA}
+_LOADER = {"FederatedDataLoader": _DATA}
 
 PATHS: dict[str, dict[str, str]] = {
     "generic": {},
@@ -38,7 +38,10 @@ PATHS: dict[str, dict[str, str]] = {
     "frameworks.torch.fl": _DATASETS | _LOADER,
     "frameworks.torch.fl.dataset": _DATASETS,
     "frameworks.torch.fl.dataloader": _LOADER,
+    "frameworks.torch.fl.utils": dict.fromkeys(("add_model", "scale_model", "federated_avg"), _AVERAGING),
     "frameworks.torch.federated": _DATASETS | _LOADER,
+    "federated": {},
+    "federated.floptimizer": {"Optims": _OPTIMS},
 }  # fmt: skip
 """Old module, below the package, to what was in it and where that is now (``module:name`` where the name changed)."""
 
@@ -65,6 +68,14 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         for name, home in PATHS.get(str(module.__name__).removeprefix(f"{self.root}."), {}).items():
             where, _, other = home.partition(":")
             setattr(module, name, getattr(importlib.import_module(where), other or name))
+
+
+def modules_below(name: str) -> ModuleType:
+    """An old module, with all below it in their places."""
+    for below in PATHS:
+        if below.startswith(f"{name}."):
+            importlib.import_module(f"{_HERE}.{below}")
+    return importlib.import_module(f"{_HERE}.{name}")
 
 
 def _find_below(root: str) -> None:

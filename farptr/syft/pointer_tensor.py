@@ -35,6 +35,8 @@ class PointerTensor(torch.Tensor):
     """The attribute that is meant, empty for the object itself."""
     _was: type
     """What it was before ``send_``, and will be after ``get_``."""
+    _home: PointerTensor
+    """What keeps what it was made of until then: hooks, and its place in graphs."""
 
     def __new__(cls, *_: Any, **__: Any) -> PointerTensor:
         """Refused."""
@@ -324,7 +326,11 @@ def into_pointer(tensor: Any, handle: Any) -> Any:
     with torch.no_grad():
         tensor.grad = None
         tensor.data = torch.empty(0, dtype=tensor.dtype)
-    tensor._was = type(tensor)
+    home = made(handle)
+    # What torch lets nobody override asks what a tensor is made of: from now on this is made as pointers are.
+    torch._C._swap_tensor_impl(tensor, home)
+    home.__dict__.clear()
+    tensor._was, tensor._home = type(tensor), home
     tensor._is_param = isinstance(tensor, torch.nn.Parameter)
     tensor._handle, tensor._attr = handle, ""
     tensor.__class__ = MultiPointerTensor if isinstance(handle, MultiPointer) else PointerTensor
@@ -344,6 +350,7 @@ def into_tensor(pointer: Any, value: Any) -> Any:
 
 def _back(pointer: Any, value: Any) -> None:
     pointer.__class__ = pointer.__dict__.pop("_was")
+    torch._C._swap_tensor_impl(pointer, pointer.__dict__.pop("_home"))
     for name in ("_handle", "_attr", "_is_param"):
         pointer.__dict__.pop(name, None)
     with torch.no_grad():

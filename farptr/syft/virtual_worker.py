@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 
@@ -17,8 +18,10 @@ from farptr.syft import running
 from farptr.syft.pointer_tensor import PointerTensor, made
 from farptr.syft.remote import Remote
 
+_known: WeakValueDictionary[Any, VirtualWorker] = WeakValueDictionary()
 
-class VirtualWorker(Worker):
+
+class VirtualWorker(running.Acquainted, Worker):
     """A worker, by its id; its process is started if there is none yet. The same id is the same worker.
 
     Args:
@@ -27,7 +30,7 @@ class VirtualWorker(Worker):
         data: tensors to put there, which stay until they are removed on purpose.
     """
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
 
     def __new__(cls, hook: Any = None, id: str = "", data: Iterable[Any] = (), **_: Any) -> VirtualWorker:
         """A worker that is there, or a new one."""
@@ -38,9 +41,12 @@ class VirtualWorker(Worker):
 
     @classmethod
     def of(cls, worker: Worker) -> VirtualWorker:
-        """The same worker, with this face."""
-        found = object.__new__(cls)
-        found._session, found.number = worker._session, worker.number
+        """The same worker, with this face; as long as somebody refers to one of it, that one."""
+        key = (worker._session.token, worker.number)
+        found = _known.get(key)
+        if found is None:
+            found = _known[key] = object.__new__(cls)
+            found._session, found.number = worker._session, worker.number
         return found
 
     def load_data(self, data: Iterable[Any]) -> None:

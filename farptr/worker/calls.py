@@ -22,7 +22,7 @@ from farptr.protocol.header import HOP_LIMIT
 from farptr.protocol.ids import NAME_SHIFT, PARTY_MASK, id_of, make_name, worker_of
 from farptr.protocol.shapes import MAX_NAME
 from farptr.protocol.values import PLAIN_KINDS
-from farptr.worker import execute, tensors
+from farptr.worker import execute, kernels, tensors
 from farptr.worker.store import Failure, Pointer, Value
 from farptr.worker.turn import Command, Turn
 
@@ -45,11 +45,13 @@ class Calls:
 
     def simply(self, command: Any) -> bool:
         """The common cases by the shortest way, if it is one: one result, of what lies together and plain numbers."""
-        if type(command) is not tuple or len(command) != 6 or command[1] != CALL or command[5]:
+        if type(command) is not tuple or len(command) != 6 or command[1] != CALL:
             return False
-        number, _, result, name, args, _ = command
-        if type(result) is not int or not 0 < result < MAX_NAME or type(number) is not int or type(name) is not str:
+        number, _, result, name, args, kwargs = command
+        if type(number) is not int or type(name) is not str:
             return False
+        if kwargs or type(result) is not int or not 0 < result < MAX_NAME:
+            return self._kernel(command)
         found: list[Any] = []
         try:
             by_name = self.store.by_name
@@ -63,12 +65,20 @@ class Calls:
                 elif wire[0] == values.LITERAL and type(wire[1]) in PLAIN_KINDS:
                     found.append(wire[1])
                 else:
-                    return False
+                    return self._kernel(command)
             made = execute.run_one(name, found)
             self.store.create(result, made, (self._turn.root, number, self._turn.hop, 0))
         except Exception as error:  # whatever a command does, the worker lives on and somebody is told
             self._fail(command, error)
         return True
+
+    def _kernel(self, command: Command) -> bool:
+        """A kernel of torch's by its short way, if it is one."""
+        try:
+            return kernels.run(command, self._turn)
+        except Exception as error:
+            self._fail(command, error)
+            return True
 
     def _forward(self, command: Command) -> bool:
         """The common case of a chain: one result, of pointers to one other worker and plain numbers."""

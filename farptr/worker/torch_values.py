@@ -141,20 +141,26 @@ def function(operation: str) -> Callable[..., Any] | None:
 
 def _kernel(name: str) -> Callable[..., Any] | None:
     """``aten.add.Tensor``: a kernel by its name and overload; its results without those that are not there."""
-    _, kernel, *overload = name.split(".")
-    allowed = not kernel.startswith("_") or kernel in table.KERNELS_WITH_UNDERSCORES
-    if len(overload) != 1 or not allowed or kernel in table.NO_KERNELS:
+    if not table.is_kernel(name):
         return None
-    found = getattr(getattr(torch.ops.aten, kernel, None), overload[0], None)
+    _, kernel, overload = name.split(".")
+    found = getattr(getattr(torch.ops.aten, kernel, None), overload, None)
     if not isinstance(found, torch._ops.OpOverload):
         return None
-    run = _called(found, recorded=False)
 
-    def kept(*args: Any, **kwargs: Any) -> Any:
-        value = run(*args, **kwargs)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        args = tuple([a if type(a) in _PLAIN or type(a) in tensors.KINDS else _meant(a) for a in args])
+        if kwargs:
+            kwargs = {name: _meant(value) for name, value in kwargs.items()}
+        recorded = torch.is_grad_enabled()
+        torch._C._set_grad_enabled(False)  # torch.no_grad() takes longer than many a kernel
+        try:
+            value = found(*args, **kwargs)
+        finally:
+            torch._C._set_grad_enabled(recorded)
         return tuple([v for v in value if v is not None]) if type(value) is tuple else value
 
-    return kept
+    return run
 
 
 def _in_place_form(name: str) -> Any:

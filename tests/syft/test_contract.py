@@ -171,6 +171,20 @@ def test_in_place_the_same_python_object_changes(sy, julie, toby):
     assert same(p.detach(), three())
 
 
+@pytest.mark.filterwarnings("ignore:To copy construct")
+def test_a_tensor_that_was_away_keeps_its_hooks_and_its_place_in_a_graph(julie):
+    x = three(requires_grad=True)
+    seen = []
+    x.register_hook(lambda gradient: seen.append(gradient.tolist()))
+    y = (x * 2).sum()
+    x.send_(julie)
+    x.get_()
+    y.backward()
+    assert seen == [[2.0, 2.0, 2.0]]
+    assert x.grad.tolist() == [2.0, 2.0, 2.0]
+    assert torch.tensor(x).tolist() == x.tolist() == [1.0, 2.0, 3.0]
+
+
 def test_an_operation_on_a_chain_runs_at_its_end(julie, toby, alice):
     c = three().send(julie).send(toby).send(alice)
     r = c * 2
@@ -399,9 +413,22 @@ def test_handles_that_do_not_own(julie):
 
 def test_the_same_id_is_the_same_worker(sy, hook, julie):
     again = sy.VirtualWorker(hook, id="julie")
-    assert again == julie
+    assert again is julie
+    assert three().send(julie).location is julie
     assert hook.local_worker is sy.local_worker
     assert sy.local_worker.id == "me"
+
+
+def test_what_old_programs_tell_their_workers(sy, hook, julie, toby):
+    me = hook.local_worker
+    me.is_client_worker = False
+    assert julie.add_worker(toby) is julie
+    assert julie.add_workers([toby, me]) is julie
+    assert me.add_worker(julie) is me.clear_objects() is me
+    assert (me.get_worker("toby"), julie.get_worker(toby), julie.get_worker("me")) == (toby, toby, me)
+    assert (repr(me), me._objects, me.objects_count()) == ("<VirtualWorker id:me #objects:0>", {}, 0)
+    with pytest.raises(sy.exceptions.WorkerNotFoundException):
+        julie.get_worker("nobody")
 
 
 def test_data_that_a_worker_is_made_with_stays(sy, hook, julie):

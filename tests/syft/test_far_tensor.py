@@ -66,6 +66,91 @@ def test_an_unmodified_loop_trains_to_the_same_bits(make, make_optimiser, sy, ju
         assert torch.equal(ours, theirs), name
 
 
+MODULES = {
+    "groups": (lambda: nn.Conv2d(3, 3, 3, groups=3, padding="same"), (2, 3, 8, 8)),
+    "transposed": (lambda: nn.ConvTranspose2d(3, 2, 3), (2, 3, 8, 8)),
+    "group norm": (lambda: nn.GroupNorm(3, 3), (2, 3, 8, 8)),
+    "instance norm": (lambda: nn.InstanceNorm2d(3, affine=True), (2, 3, 8, 8)),
+    "pools": (lambda: nn.Sequential(nn.AvgPool2d(2), nn.AdaptiveMaxPool2d(2)), (2, 3, 8, 8)),
+    "upsample": (lambda: nn.Upsample(scale_factor=2, mode="bilinear"), (2, 3, 8, 8)),
+    "pads": (lambda: nn.Sequential(nn.ReflectionPad2d(1), nn.ZeroPad2d(1), nn.Unfold(2)), (2, 3, 8, 8)),
+    "batch norm": (lambda: nn.BatchNorm1d(6), (4, 6)),
+    "layer norm": (lambda: nn.Sequential(nn.Linear(6, 6), nn.ReLU(inplace=True), nn.LayerNorm(6)), (4, 6)),
+    "activations": (
+        lambda: nn.Sequential(*[kind() for kind in (nn.GELU, nn.SiLU, nn.PReLU, nn.ELU, nn.Softplus, nn.LogSoftmax)]),
+        (4, 6),
+    ),
+    "embedding": (lambda: nn.Embedding(10, 4), None),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Implicit dimension choice")
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_give_and_learn_the_same_bits(name, sy, julie):
+    make, shape = MODULES[name]
+    torch.manual_seed(0)
+    here, there = make(), make()
+    there.load_state_dict(here.state_dict())
+    x = torch.randint(0, 10, (3, 4)) if shape is None else torch.randn(shape, requires_grad=True)
+    far = sy.far(x, julie)
+    sy.far(there, julie)
+    results = []
+    for model, given in ((here, x), (there, far)):
+        results.append(model(given))
+        (results[-1] * results[-1]).sum().backward()
+    assert torch.equal(sy.near(results[1]), results[0].detach())
+    pairs = [(x, far)] if x.requires_grad else []
+    for ours, theirs in [*pairs, *zip(here.parameters(), there.parameters(), strict=True)]:
+        assert torch.equal(sy.near(theirs.grad), ours.grad)
+
+
+OPTIMISERS = {
+    "nesterov": lambda ps: torch.optim.SGD(ps, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1),
+    "amsgrad": lambda ps: torch.optim.Adam(ps, amsgrad=True),
+    "adamw": torch.optim.AdamW,
+    "rmsprop": lambda ps: torch.optim.RMSprop(ps, centered=True),
+    "rprop": torch.optim.Rprop,
+}
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_optimisers_schedules_and_clipping(name, sy, julie):
+    torch.manual_seed(0)
+    data, target = torch.randn(5, 4), torch.randn(5, 3)
+
+    def trained(model, data, target):
+        optimiser = OPTIMISERS[name](model.parameters())
+        schedule = torch.optim.lr_scheduler.StepLR(optimiser, 2, 0.5)
+        for _ in range(4):
+            optimiser.zero_grad()
+            F.mse_loss(model(data), target).backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+        return model
+
+    here = trained(mlp(), data, target)
+    there = sy.near(trained(sy.far(mlp(), julie), sy.far(data, julie), sy.far(target, julie)))
+    for ours, theirs in zip(there.parameters(), here.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_local_numbers_and_what_is_copied_travel(sy, julie):
+    x = sy.far(torch.tensor([[1.0, -2.0], [3.0, 4.0]]), julie)
+    two = torch.tensor(2.0, dtype=torch.float64)
+    assert (x * two).dtype == (two * x).dtype == torch.float32
+    assert torch.equal(sy.near(torch.where(x > 0, x, 0.0)), torch.tensor([[1.0, 0.0], [3.0, 4.0]]))
+    x[0] = 7.0
+    assert torch.equal(sy.near(x), torch.tensor([[7.0, 7.0], [3.0, 4.0]]))
+    model, other = sy.far(mlp(), julie), nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    model.load_state_dict(other.state_dict())
+    assert torch.equal(sy.near(model)[0].weight, other[0].weight)
+    total = torch.tensor(0.0)
+    for refused in (lambda: total.add_(x.sum()), lambda: x + torch.ones(2), lambda: torch.ones(2, 2).copy_(x)):
+        with pytest.raises(sy.exceptions.PureFrameworkTensorFoundError):
+            refused()
+
+
 def test_no_value_comes_here_unasked(sy, julie):
     run = sy.running.current()
 
@@ -140,6 +225,11 @@ def test_what_cannot_be_is_refused(sy, julie, toby):
         x + sy.far(torch.ones(2), toby)
     with pytest.raises(fp.UnsupportedOperation):
         x.nonzero()
+    with pytest.raises(fp.UnsupportedOperation, match="foreach=False"):
+        torch._foreach_add_([x], 1.0)
+    for fetching in (x.numpy, x.tolist):
+        with pytest.raises(fp.ImplicitFetch, match="near"):
+            fetching()
     with pytest.raises(fp.NotSerializable):
         copy.deepcopy(x)
     with pytest.raises(fp.UsageError):

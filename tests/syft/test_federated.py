@@ -1,6 +1,8 @@
-"""FederatedDataset, FederatedDataLoader and ``dataset.federate``."""
+"""FederatedDataset, FederatedDataLoader, ``dataset.federate``; optimisers and averages of several workers."""
 
 from __future__ import annotations
+
+import copy
 
 import pytest
 
@@ -76,3 +78,52 @@ def test_any_dataset_of_pairs_can_be_federated(sy, hook, alice, bob):
 
     found = Squares().federate((bob, alice))
     assert found["alice"][:][1].get().tolist() == [4, 9]
+
+
+# ---------------------------------------------------------------- what is learnt by several workers
+
+
+def test_each_worker_has_an_optimiser_with_a_state_of_its_own(sy, federated, alice, bob):
+    def trained(federate):
+        torch.manual_seed(0)
+        model = torch.nn.Linear(2, 1)
+        adam = torch.optim.Adam(model.parameters(), lr=0.1)
+        optims = sy.Optims(["bob", "alice"], optim=adam) if federate else [copy.deepcopy(adam) for _ in range(2)]
+        for _ in range(3):
+            for i, worker in enumerate((bob, alice)):
+                part = sy.BaseDataset(*federated[worker][:])
+                if federate:
+                    model.send(worker)
+                    optimiser = optims.get_optim(worker.id)
+                else:
+                    part.get()
+                    optimiser = optims[i]
+                    optimiser.param_groups[0]["params"] = list(model.parameters())
+                optimiser.zero_grad()
+                ((model(part.data) - part.targets.reshape(-1, 1)) ** 2).mean().backward()
+                optimiser.step()
+                if federate:
+                    model.get()
+        if federate:
+            assert optims.count_optims() == 2
+            with pytest.raises(fp.UnknownWorker, match="carol"):
+                optims.get_optim("carol")
+        return model.weight.detach().clone(), model.bias.detach().clone()
+
+    for theirs, ours in zip(trained(True), trained(False), strict=True):
+        assert torch.equal(theirs, ours)
+
+
+def test_models_are_averaged_where_they_are(sy, alice, bob):
+    from farptr.syft.frameworks.torch.fl import utils
+
+    models = {name: torch.nn.Linear(2, 2) for name in ("bob", "alice", "me")}
+    mean = sum(model.weight.detach().clone() for model in models.values()) / 3
+    for model in models.values():
+        model.send(bob)
+    found = utils.federated_avg(models)
+    assert found is models["bob"]
+    assert torch.allclose(found.get().weight, mean)
+    assert models["alice"].location == bob
+    with pytest.raises(fp.UsageError):
+        utils.federated_avg({})

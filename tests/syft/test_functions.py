@@ -6,6 +6,7 @@ Each sample is called with tensors by name: ``x`` 3x4 floats, ``y`` 3x4, ``s`` 4
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import re
 
@@ -179,7 +180,10 @@ def test_autograd_grad(julie, toby):
     for p in (x().send(julie), x().send(julie).send(toby)):
         (g,) = torch.autograd.grad((p**3).sum(), [p])
         assert torch.equal(g._handle.get(all=True), torch.tensor([3.0, 12.0]))
-        torch.autograd.backward([(p**2).sum()])
+        if "has_torch_function" in inspect.getsource(torch.autograd.backward):  # torch 2.4 asks nobody there
+            torch.autograd.backward([(p**2).sum()])
+        else:
+            (p**2).sum().backward()
         assert torch.equal(p.grad.clone()._handle.get(all=True), torch.tensor([2.0, 4.0]))
         with torch.no_grad():
             assert (p * 2).requires_grad is False
