@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from farptr import xp as xp
     from farptr.client.account import Traffic
     from farptr.client.combine import combine_pointers
+    from farptr.client.functions import RemoteFunction, remote
     from farptr.client.futures import Future
     from farptr.client.implicit import implicit_fetch
     from farptr.client.multi import MultiPointer
@@ -80,8 +81,8 @@ if TYPE_CHECKING:
     )  # fmt: skip
 
 __all__ = [
-    "up", "connect", "tensor", "send", "combine_pointers", "gather", "implicit_fetch", "open_journal",
-    "Future", "Ledger", "MultiPointer", "Pointer", "Run", "Traffic", "Worker",
+    "up", "connect", "tensor", "send", "combine_pointers", "gather", "implicit_fetch", "open_journal", "remote",
+    "Future", "Ledger", "MultiPointer", "Pointer", "RemoteFunction", "Run", "Traffic", "Worker",
     "AuthenticationFailed", "BadName", "BrokerLost", "DataSeen", "DeadlineExceeded", "Exhausted", "FarptrError",
     "FunctionsOff", "HopLimit", "ImplicitFetch", "ImplicitFetchError", "Interrupted", "InvalidRemoteGet",
     "JournalDamaged", "JournalError", "JournalVersion", "LoadFailed", "MessageTooLarge", "NoJournal", "NoRun",
@@ -96,6 +97,7 @@ _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
     "Ledger": "farptr.ledger.account",
     "MultiPointer": "farptr.client.multi",
     "Pointer": "farptr.client.pointer",
+    "RemoteFunction": "farptr.client.functions",
     "Run": "farptr.client.run",
     "Traffic": "farptr.client.account",
     "Worker": "farptr.client.workers",
@@ -104,6 +106,7 @@ _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
     "gather": "farptr.client.together",
     "implicit_fetch": "farptr.client.implicit",
     "open_journal": "farptr.ledger.account",
+    "remote": "farptr.client.functions",
     "send": "farptr.client.run",
     "tensor": "farptr.client.tensor",
     "up": "farptr.client.run",

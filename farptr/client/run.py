@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from farptr.client import faults, interrupts, members, opened
 from farptr.client.account import Account, folder_of
 from farptr.client.core import SessionCore
@@ -28,7 +26,6 @@ from farptr.protocol.errors import UnknownWorker
 from farptr.protocol.functions import Functions
 from farptr.protocol.functions import checked as checked_functions
 from farptr.protocol.sizes import size_bytes
-from farptr.protocol.values import checked
 from farptr.transport.dealer import Dealer
 
 SYNC_VARIABLE = "FARPTR_SYNC"
@@ -396,7 +393,10 @@ def _join(
 
 
 def send(value: Any, worker: Worker) -> Pointer:
-    """Put an array (anything ``np.asarray`` takes) on a worker; a pointer that owns it there."""
-    if isinstance(value, Pointer):
-        return value.send(worker)
-    return place(worker).receive(value if isinstance(value, np.ndarray) else checked(value))  # type: ignore[no-any-return]
+    """Put an array, a number, or any plain value on a worker; a pointer that owns it there.
+
+    Numbers and dates are sent as an array, and so are lists and tuples of those, or of texts. Texts, bytes, dicts,
+    dataclasses, ``None``, and any other lists are sent as they are, arrays in them too; see ``docs/functions.md``.
+    Raises UnsupportedValue for anything else.
+    """
+    return value.send(worker) if isinstance(value, Pointer) else place(worker).receive(value)
