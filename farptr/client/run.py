@@ -125,7 +125,7 @@ class Run(Account):
     def map(self, function: Callable[..., Any], workers: Iterable[Worker | str] | None = None, *each: Any) -> list[Any]:
         """``function(worker, …)`` for each worker, so that they work at the same time; what it returned, in order.
 
-        The function runs here, in this thread, for one worker after the other: functions are not sent to workers. What
+        The function runs here, in this thread, for one worker after the other; ``worker.run`` sends one. What
         it asks of pointers runs on the workers, and each has its share before the first is waited for. Pointers and
         futures that it returns (itself, or in lists, tuples and dicts) are fetched, all at once, as by ``fp.gather``.
         A function that waits inside (``get()``, ``p.shape``, ``float(p)``) holds up the workers after it.
@@ -158,7 +158,7 @@ class Run(Account):
         Args:
             name: its name; that of a worker which is gone may be given again.
             load: a file (``.npz``, ``.npy``) from which it loads data of its own.
-            functions: whether it runs cells, as for ``fp.up``.
+            functions: whether it runs what clients send, as for ``fp.up``.
 
         Raises BadName (illegal or taken), LoadFailed, StartFailed; NoRun when the run is going down, RunError when its
         workers are started by hand.
@@ -291,8 +291,8 @@ def up(
         sync: wait for every command, so that errors come at their line (default: the variable FARPTR_SYNC).
         seed: of object ids; the same seed and program give the same ids.
         timeout: seconds that a blocking call waits without an answer and without progress.
-        functions: True lets a notebook's ``%%on julie`` run Python on the workers; ``"private"`` also on those that
-            have loaded data of their own, which a cell can then print or send.
+        functions: True lets ``julie.run(f)``, and a notebook's ``%%on julie``, run Python on the workers; ``"private"``
+            also on those that have loaded data of their own, which a function can then print or return.
         restart: start a worker that dies again, under its name, with its own data loaded again and nothing else in its
             store; at most 5 times in 30 s, then it stays gone.
         memory_limit: what each worker may take beyond what it has when it has registered, as ``"512MB"`` or in bytes;
