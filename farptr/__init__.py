@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from farptr import xp as xp
     from farptr.client.account import Traffic
     from farptr.client.combine import combine_pointers
+    from farptr.client.functions import RemoteFunction, remote
     from farptr.client.futures import Future
     from farptr.client.implicit import implicit_fetch
     from farptr.client.multi import MultiPointer
@@ -84,8 +85,8 @@ if TYPE_CHECKING:
     )  # fmt: skip
 
 __all__ = [
-    "up", "connect", "tensor", "send", "combine_pointers", "gather", "implicit_fetch", "open_journal",
-    "Future", "Ledger", "MultiPointer", "Network", "Pointer", "Run", "Traffic", "Worker",
+    "up", "connect", "tensor", "send", "combine_pointers", "gather", "implicit_fetch", "open_journal", "remote",
+    "Future", "Ledger", "MultiPointer", "Network", "Pointer", "RemoteFunction", "Run", "Traffic", "Worker",
     "AnswerLost", "AuthenticationFailed", "BadName", "BadNetwork", "BrokerLost", "DataSeen", "DeadlineExceeded",
     "Exhausted", "FarptrError", "FunctionsOff", "HopLimit", "ImplicitFetch", "ImplicitFetchError", "Interrupted",
     "InvalidRemoteGet", "JournalDamaged", "JournalError", "JournalVersion", "LinkLost", "LoadFailed",
@@ -102,6 +103,7 @@ _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
     "MultiPointer": "farptr.client.multi",
     "Network": "farptr.network.network",
     "Pointer": "farptr.client.pointer",
+    "RemoteFunction": "farptr.client.functions",
     "Run": "farptr.client.run",
     "Traffic": "farptr.client.account",
     "Worker": "farptr.client.workers",
@@ -110,6 +112,7 @@ _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
     "gather": "farptr.client.together",
     "implicit_fetch": "farptr.client.implicit",
     "open_journal": "farptr.ledger.account",
+    "remote": "farptr.client.functions",
     "send": "farptr.client.run",
     "tensor": "farptr.client.tensor",
     "up": "farptr.client.run",

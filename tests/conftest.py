@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 import farptr as fp
+from farptr.protocol.functions import checked as checked_functions
 from tests.sim.world import World
 
 PATIENCE_S = 10.0
@@ -116,7 +117,7 @@ def runtime_dir():
 
 @pytest.fixture(scope="session")
 def _shared(runtime_dir):
-    """Real runs by their workers' names, kept for the session: starting one costs more than most tests."""
+    """Real runs by their workers' names (and functions), kept for the session: starting one costs more than a test."""
     runs = {}
     yield runs
     for run in runs.values():
@@ -145,19 +146,20 @@ class Processes:
         self._own = []
         self._clients = []
 
-    def __call__(self, *names, own=False, **options):
+    def __call__(self, *names, own=False, functions=False, **options):
         if own or options:
-            run = fp.up(*names, **options)
+            run = fp.up(*names, functions=functions, **options)
             self._own.append(run)
             return run
-        run = self._shared.get(names)
+        key = (names, functions)
+        run = self._shared.get(key)
         if run is not None and set(run.pids) != set(names):  # a test has lost one of them
-            _close(self._shared.pop(names))
+            _close(self._shared.pop(key))
             run = None
         if run is None:
-            run = self._shared[names] = fp.up(*names)
-        if names not in self._used:
-            self._used.append(names)
+            run = self._shared[key] = fp.up(*names, functions=functions)
+        if key not in self._used:
+            self._used.append(key)
         return run
 
     def another(self, run):
@@ -170,20 +172,20 @@ class Processes:
         try:
             for client in self._clients:
                 client.close()
-            for names in self._used:
+            for key in self._used:
                 if failed:  # its frames still hold pointers, and nobody knows what else it left
-                    _close(self._shared.pop(names))
+                    _close(self._shared.pop(key))
                 else:
-                    self._check(names)
+                    self._check(key)
         finally:
             for run in self._own:
                 _close(run)
 
-    def _check(self, names):
+    def _check(self, key):
         try:
-            assert_empty(self._shared[names])
+            assert_empty(self._shared[key])
         except BaseException:
-            _close(self._shared.pop(names))
+            _close(self._shared.pop(key))
             raise
 
 
@@ -196,8 +198,10 @@ class Simulated:
         self._seed = seed
         self._worlds = []
 
-    def __call__(self, *names, own=False, sync=False):
+    def __call__(self, *names, own=False, sync=False, functions=False):
         world = World(list(names), self._seed, sync=sync)
+        for core in world.workers.values():
+            core._cells._functions = checked_functions(functions)
         self._worlds.append(world)
         return world.run
 

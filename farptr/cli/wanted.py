@@ -35,7 +35,7 @@ def functions_options(function: Function) -> Function:
     """``--functions`` and ``--functions-private``, for a command that starts workers."""
     for option in (
         click.option("--functions-private", is_flag=True, help="The same, also where a worker loads data of its own."),
-        click.option("--functions", is_flag=True, help="Run cells of notebooks: %%on julie."),
+        click.option("--functions", is_flag=True, help="Run what clients send: functions, and cells of notebooks."),
     ):
         function = option(function)
     return function

@@ -17,17 +17,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from farptr.client.answers import Answer, Answers, Fence
-from farptr.client.batches import Batches
+from farptr.client.batches import Batch, Batches
 from farptr.client.from_broker import FromBroker
 from farptr.client.graph import UNKNOWN, Known, Node, Path, chain_of, depth_of, leads_through, named, path_of, result_of
-from farptr.client.operands import common_path, weight, wired
+from farptr.client.operands import Wiring, common_path, weight, wired
 from farptr.client.order import MOVE, PULL, Outstanding
 from farptr.client.outgoing import Outgoing
 from farptr.client.parties import Parties
 from farptr.client.places import Places, in_the_way
 from farptr.client.replies import Replies
 from farptr.client.reports import Reports
-from farptr.protocol import marked, operations, values
+from farptr.protocol import operations, plain, values
 from farptr.protocol.commands import ASK as C_ASK
 from farptr.protocol.commands import (
     CALL,
@@ -70,6 +70,8 @@ class SessionCore:
         self.arrived = 0
         """Envelopes of this client's that the broker has."""
         self.on_news: Callable[[dict[str, Any]], None] | None = None
+        self.taught: dict[int, dict[str, None]] = {}
+        """Functions that workers keep for this client, by their digests, the oldest first."""
         self.parties = Parties(self.names)
         self.places = Places(self.ids)
         self.answers = Answers()
@@ -80,22 +82,26 @@ class SessionCore:
         self.out = Outgoing(self.batches, self.order, self.places, self.parties, self.answers, self.ids)
         self._from_broker = FromBroker(self)
 
+    def listen(self, heard: Callable[[int, str, Any], None]) -> None:
+        """Have somebody told what functions at workers print, and their warnings: ``heard(worker, text, warnings)``."""
+        self._replies.on_said = heard
+
     # ------------------------------------------------------------ commands
 
     def send(
         self, worker: int, id: int, fresh: bool, array: Any, *, keep: bool = False, about: Known | None = None
     ) -> Node:
-        """Put an array at a worker under an id; ``fresh`` says that the id was never used anywhere."""
+        """Put a checked value at a worker under an id; ``fresh`` says that the id was never used anywhere."""
         if about is not None:
             check_about(about.tags, about.description)
         buffers: list[Any] = []
-        wire = marked.encode_any(array, buffers)
+        wire, size_bytes = plain.encode_any(array, buffers)
         at = (worker, id)
         batch = self.out.open(worker, (worker,), at=at)
         batch.buffers = buffers
         node = self.places.store(at, fresh, None)
-        batch.value_bytes += array.nbytes
-        batch.weight += array.nbytes
+        batch.value_bytes += size_bytes
+        batch.weight += size_bytes
         owned = not keep
         command: tuple[Any, ...] = (self._next(), SEND, node.name, int(owned), KEEP_SENT if keep else KEEP_NOT, wire)
         if about is not None:
@@ -129,6 +135,7 @@ class SessionCore:
         count: int | None,
         node_of: Callable[[Any], Node | None],
         at: int = 0,
+        wired: Wiring = wired,
     ) -> list[Node]:
         """Run an operation where its operands are (without any: at a worker). ``count`` results, None for in place."""
         worker = at or operands[0].worker
@@ -304,6 +311,10 @@ class SessionCore:
         batch = self.out.open(worker, (worker,), flags=Flag.FENCE)
         self.out.issue(batch, (self._next(), CLEAR), (worker,))
 
+    def tell(self, batch: Batch, command: tuple[Any, ...], path: Path) -> None:
+        """Issue a command that changes no object, its number left out."""
+        self.out.issue(batch, (self._next(), *command), path)
+
     def _next(self) -> int:
         self.commands += 1
         return self.commands
@@ -360,6 +371,7 @@ class SessionCore:
         self.parties.lose(worker, news)
         self.answers.lose(worker)
         self.out.lose(worker)
+        self.taught.pop(worker, None)
 
     def give_up(self, key: int) -> None:
         """Nobody waits for this answer any more; what it brings is released when it comes."""

@@ -13,6 +13,7 @@ from farptr.client import implicit
 from farptr.client.flat import Flags, Flat
 from farptr.protocol.errors import UnsupportedOperation
 from farptr.protocol.numpy_refusals import ATTRIBUTES, Reason
+from farptr.protocol.operations import ROWS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,7 +108,7 @@ class DataFace:
         return self._ask("len")  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[Pointer]:
-        return (self[i] for i in range(len(self)))
+        return (self[i] for i in range(self._ask(ROWS)))
 
     def _value(self, question: str = "item") -> Any:
         """The one element, as a Python value: this one moves, because its caller needs it."""

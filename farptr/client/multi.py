@@ -19,6 +19,7 @@ import numpy as np
 from farptr.client import numpy_face
 from farptr.client import tensor as tensors
 from farptr.client.data_face import DataFace
+from farptr.client.function_face import FunctionFace
 from farptr.client.gather import gather
 from farptr.client.matching import beside_one, check_room, pointer_at
 from farptr.client.pointer import Pointer
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 _NOTHING: Mapping[str, Any] = {}
 
 
-class MultiPointer(DataFace, numpy_face.NumpyFace):
+class MultiPointer(DataFace, numpy_face.NumpyFace, FunctionFace):
     """Pointers to several objects, on different workers or on one, used as if they were one array.
 
     Made by ``x.send(julie, toby)`` and by ``fp.combine_pointers``, not by calling this class. Operators, methods and
@@ -90,6 +91,12 @@ class MultiPointer(DataFace, numpy_face.NumpyFace):
         if isinstance(index, str | Worker):
             raise UsageError("the pointers of a MultiPointer stay the same ones", hint="mp['julie'][...] = value")
         _setitem(self, index, value)
+
+    def unpack(self) -> NoReturn:
+        """Refused: each of them can have another shape."""
+        raise UnsupportedOperation(
+            "what several pointers lead to cannot be taken apart at once", hint="[p.unpack() for p in mp.pointers]"
+        )
 
     def __iter__(self) -> NoReturn:
         raise UnsupportedOperation(
@@ -256,4 +263,5 @@ def _fill_the_face() -> None:
 
 _getitem = _on_each(numpy_face.NumpyFace.__getitem__)
 _setitem = _on_each(numpy_face.NumpyFace.__setitem__)
+MultiPointer.apply = _on_each(FunctionFace.apply)  # type: ignore[method-assign]
 _fill_the_face()

@@ -16,6 +16,8 @@ _NAME_BYTES = 16
 
 Wired = tuple[tuple[Any, ...], dict[str, Any] | None, list[Any]]
 """(arguments, keyword arguments or None, buffers)."""
+Wiring = Callable[[Sequence[Any], Mapping[str, Any], Callable[[Any], Node | None]], Wired]
+"""``wired``, or what does the same for arguments of another kind."""
 
 
 def common_path(operands: Sequence[Node], parties: Parties) -> Path | None:

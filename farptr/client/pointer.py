@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from farptr.client import tensor as tensors
 from farptr.client.data_face import DataFace
+from farptr.client.function_face import FunctionFace
 from farptr.client.graph import Known, Node
 from farptr.client.numpy_face import NumpyFace, made_by
 from farptr.client.session import DEFAULT_TIMEOUT
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from farptr.client.workers import Me, Worker
 
 
-class Pointer(DataFace, NumpyFace, StandardFace):
+class Pointer(DataFace, NumpyFace, StandardFace, FunctionFace):
     """A pointer to an object on a worker: data, or another pointer.
 
     Made by ``send`` and by operations, not by calling this class. Everything that works on an ndarray works on a

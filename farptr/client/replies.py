@@ -8,6 +8,7 @@ Laws
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from farptr.client.answers import Answer, Answers
@@ -17,11 +18,11 @@ from farptr.client.order import Outstanding
 from farptr.client.places import Places
 from farptr.client.reports import Reports
 from farptr.protocol import body as bodies
-from farptr.protocol import marked, values
-from farptr.protocol.commands import FAILED, FOUND, REPORT, VALUE, Envelope
+from farptr.protocol import plain, values
+from farptr.protocol.commands import FAILED, FOUND, REPORT, SAID, VALUE, Envelope
 from farptr.protocol.errors import ProtocolError, Report
 from farptr.protocol.header import Flag, names_of
-from farptr.protocol.shapes import check_answer, is_numbered, report_in
+from farptr.protocol.shapes import check_answer, is_numbered, report_in, said
 
 _LOST = "the answer was lost on its way; what was asked for may have been done"
 _HINT = "`sim.net` shows the links; ask again when they are healed"
@@ -39,6 +40,8 @@ class Replies:
         self._order, self._batches = order, batches
         self._newest: dict[int, int] = {}
         """The last sequence number of each worker's replies."""
+        self.on_said: Callable[[int, str, Any], None] = lambda worker, text, warned: None
+        """Told what a function at a worker printed, and its warnings."""
 
     def take(self, envelope: Envelope) -> None:
         """One REPLY; raises ProtocolError when it is malformed, or none to what was asked."""
@@ -64,6 +67,11 @@ class Replies:
         number, status, payload, *more = reply
         if status == REPORT:
             self._reports.add(report_in(payload))
+            return
+        if status == SAID:
+            if not said(payload):
+                raise ProtocolError("a malformed answer")
+            self.on_said(source, *payload)
             return
         waiting = self._answers.waiting(number)
         if waiting is None:
@@ -99,7 +107,7 @@ class Replies:
             return Answer(VALUE, _claimed(self._places.arrived(wire[1], chain[0], chain[1]), wire[1], arrived))
         if wire[0] == values.ERROR:
             return Answer(FAILED, Report(*wire[1]))
-        return Answer(VALUE, marked.decode_any(wire, buffers))
+        return Answer(VALUE, plain.decode_any(wire, buffers))
 
     def _with(self, answer: Answer, chain: Chain, about: Any, name: int = 0) -> Answer:
         """The answer with its tags and description, and with the place of what came from the end of a chain."""

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from farptr.client import faults, interrupts, members, opened
 from farptr.client.account import Account, folder_of
 from farptr.client.core import SessionCore
@@ -28,7 +26,6 @@ from farptr.protocol.errors import UnknownWorker
 from farptr.protocol.functions import Functions
 from farptr.protocol.functions import checked as checked_functions
 from farptr.protocol.sizes import size_bytes
-from farptr.protocol.values import checked
 from farptr.transport.dealer import Dealer
 
 if TYPE_CHECKING:
@@ -132,7 +129,7 @@ class Run(Account):
     def map(self, function: Callable[..., Any], workers: Iterable[Worker | str] | None = None, *each: Any) -> list[Any]:
         """``function(worker, …)`` for each worker, so that they work at the same time; what it returned, in order.
 
-        The function runs here, in this thread, for one worker after the other: functions are not sent to workers. What
+        The function runs here, in this thread, for one worker after the other; ``worker.run`` sends one. What
         it asks of pointers runs on the workers, and each has its share before the first is waited for. Pointers and
         futures that it returns (itself, or in lists, tuples and dicts) are fetched, all at once, as by ``fp.gather``.
         A function that waits inside (``get()``, ``p.shape``, ``float(p)``) holds up the workers after it.
@@ -165,7 +162,7 @@ class Run(Account):
         Args:
             name: its name; that of a worker which is gone may be given again.
             load: a file (``.npz``, ``.npy``) from which it loads data of its own.
-            functions: whether it runs cells, as for ``fp.up``.
+            functions: whether it runs what clients send, as for ``fp.up``.
 
         Raises BadName (illegal or taken), LoadFailed, StartFailed; NoRun when the run is going down, RunError when its
         workers are started by hand.
@@ -306,8 +303,8 @@ def up(
         sync: wait for every command, so that errors come at their line (default: the variable FARPTR_SYNC).
         seed: of object ids; the same seed and program give the same ids.
         timeout: seconds that a blocking call waits without an answer and without progress.
-        functions: True lets a notebook's ``%%on julie`` run Python on the workers; ``"private"`` also on those that
-            have loaded data of their own, which a cell can then print or send.
+        functions: True lets ``julie.run(f)``, and a notebook's ``%%on julie``, run Python on the workers; ``"private"``
+            also on those that have loaded data of their own, which a function can then print or return.
         restart: start a worker that dies again, under its name, with its own data loaded again and nothing else in its
             store; at most 5 times in 30 s, then it stays gone.
         memory_limit: what each worker may take beyond what it has when it has registered, as ``"512MB"`` or in bytes;
@@ -411,7 +408,10 @@ def _join(
 
 
 def send(value: Any, worker: Worker) -> Pointer:
-    """Put an array (anything ``np.asarray`` takes) on a worker; a pointer that owns it there."""
-    if isinstance(value, Pointer):
-        return value.send(worker)
-    return place(worker).receive(value if isinstance(value, np.ndarray) else checked(value))  # type: ignore[no-any-return]
+    """Put an array, a number, or any plain value on a worker; a pointer that owns it there.
+
+    Numbers and dates are sent as an array, and so are lists and tuples of those, or of texts. Texts, bytes, dicts,
+    dataclasses, ``None``, and any other lists are sent as they are, arrays in them too; see ``docs/functions.md``.
+    Raises UnsupportedValue for anything else.
+    """
+    return value.send(worker) if isinstance(value, Pointer) else place(worker).receive(value)

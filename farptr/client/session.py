@@ -55,6 +55,7 @@ class Session:
         timer: bool = True,
     ) -> None:
         self.core = core
+        core.listen(self._heard)
         self.link = Link(core, connection)
         self.sync_mode = sync
         self.timeout_s = timeout_s
@@ -204,6 +205,11 @@ class Session:
             key = self.core.out.ask_broker({"what": what, **more}, settled=settled)
             self.link.send_ready()
         return self.wait(key, doing=lambda: f"for the broker's {what}")
+
+    def _heard(self, worker: int, text: str, warned: Any) -> None:
+        from farptr.client.hearing import show
+
+        show(self.core.names.get(worker, f"party {worker}"), text, warned)
 
     # ------------------------------------------------------------ failures
 

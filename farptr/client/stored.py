@@ -40,6 +40,16 @@ class StoredArray(NamedTuple):
         return f"tensor({self.text}, shape={self.shape}, dtype={np.dtype(self.dtype).name})"
 
 
+class StoredValue(NamedTuple):
+    """A value that is no array in a worker's store: its type, and the beginning of its text."""
+
+    kind: str
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
 class OwnData(NamedTuple):
     """Data that a worker loaded itself: its name, shape and dtype, never its values."""
 

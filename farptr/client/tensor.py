@@ -8,6 +8,8 @@ import numpy as np
 
 from farptr.protocol.errors import UsageError
 from farptr.protocol.marked import Marked
+from farptr.protocol.plain import Plain
+from farptr.protocol.records import Record, fields_of, returned
 
 if TYPE_CHECKING:
     from farptr.client.multi import MultiPointer
@@ -117,8 +119,24 @@ def _of_torch(value: Marked, session: Session, id: int, about: Any) -> Any:
     return torch_home.arrived(value, session, id, about)
 
 
+def _parts_arrived(value: Any, session: Session) -> Any:
+    """A value that is no array, as it is handed out: arrays in it are tensors, dataclasses what was sent."""
+    if isinstance(value, np.ndarray):
+        return arrived(value, session, 0)
+    if type(value) in (list, tuple):
+        return type(value)([_parts_arrived(part, session) for part in value])
+    if type(value) is dict:
+        return {key: _parts_arrived(part, session) for key, part in value.items()}
+    if type(value) is Record:
+        vars(value).update({key: _parts_arrived(part, session) for key, part in fields_of(value).items()})
+        return returned(value)
+    return value
+
+
 def arrived(array: Any, session: Session, id: int, about: Any = None) -> Any:
     """A fetched array under the id that it had (0: it has none here), with its tags and description."""
+    if type(array) is Plain:
+        return _parts_arrived(array.value, session)
     if type(array) is Marked:
         return _of_torch(array, session, id, about)
     result = array.view(tensor)

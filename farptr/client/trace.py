@@ -15,7 +15,7 @@ from farptr.protocol.names import ME
 if TYPE_CHECKING:
     from farptr.client.run import Run
 
-KINDS = {"A": "array", "P": "pointer", "E": "failed", "O": "own data"}
+KINDS = {"A": "array", "P": "pointer", "E": "failed", "O": "own data", "K": "value"}
 
 
 class Hold(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,16 +10,20 @@ import numpy as np
 from farptr.client import tensor as tensors
 from farptr.client.graph import Known
 from farptr.client.pointer import Pointer, make
-from farptr.client.stored import OwnData, StoredArray, StoredError, StoredPointer
-from farptr.protocol.errors import FarptrError, Report, UnsupportedValue, UsageError
+from farptr.client.stored import OwnData, StoredArray, StoredError, StoredPointer, StoredValue
+from farptr.protocol.errors import FarptrError, Report, UsageError
 from farptr.protocol.ids import id_of, worker_of
-from farptr.protocol.marked import decode_any
 from farptr.protocol.names import ME
-from farptr.protocol.values import checked
+from farptr.protocol.plain import Plain, decode_any, sendable
 
 if TYPE_CHECKING:
     from farptr.client.answers import Answer
+    from farptr.client.core import SessionCore
     from farptr.client.session import Session
+
+
+_DESCRIBED: dict[str, Any] = {"O": OwnData, "T": StoredArray, "K": StoredValue}
+"""What a listing tells instead of the data, by tag."""
 
 
 def _name(text: Any) -> str:
@@ -140,9 +144,30 @@ class Worker:
         if tag == "E":
             report = Report(*rest[0])
             return StoredError(report.kind, report.message)
-        if tag == "O":
-            return OwnData(*rest)
-        return StoredArray(*rest) if tag == "T" else tensors.arrived(decode_any(rest[0], buffers), self._session, id)
+        if tag in _DESCRIBED:
+            return _DESCRIBED[tag](*rest)
+        return tensors.arrived(decode_any(rest[0], buffers), self._session, id)
+
+    def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Pointer:
+        """Run a function on this worker; a pointer to what it returns. Does not wait.
+
+        Args:
+            function: travels by cloudpickle, with what it refers to. Pointers in its closure are used as arguments are.
+            *args: pointers, and lists, tuples, dicts and dataclasses with pointers in them: the function gets
+                what they lead to, arrays themselves, no copies. Arrays and plain values travel along. Pointers must
+                all lead to data in one place; of chains that begin here, it is the far end that runs the function.
+            **kwargs: the same by name.
+
+        The result is one object: an array, or a list, tuple, dict or other plain value, whose parts ``r[0]``,
+        ``r["key"]``, iteration and ``r.unpack()`` give. The worker must have been started with functions. What the
+        function prints and warns of is shown here, when this client next waits.
+
+        Raises NotSerializable, NotCollocated, PointerSpent, MessageTooLarge. Whoever asks for the result gets what the
+        function raised, FunctionsOff, NotAllowed, or UnsupportedValue for a result that cannot be kept.
+        """
+        from farptr.client.functions import run
+
+        return run(self, function, args, kwargs)
 
     def clear_objects(self) -> Worker:
         """Empty the worker's store, its own data too; pointers into it raise ObjectGone. Returns the worker."""
@@ -154,7 +179,7 @@ class Worker:
     # ------------------------------------------------------------ what tensors and pointers call
 
     def receive(self, value: Any, *, garbage_collect_data: bool = True) -> Pointer:
-        """Send an array or a pointer here."""
+        """Send an array, another value, or a pointer here."""
         session = self._session
         if isinstance(value, Pointer) and value._session is session:
             value.look()
@@ -162,14 +187,21 @@ class Worker:
             if isinstance(value, Pointer):
                 pointer = self._receive_pointer(value, keep=not garbage_collect_data)
             else:
-                array = checked(value)
-                mine = value if isinstance(value, tensors.tensor) else array.view(tensors.tensor)
-                id, fresh = tensors.home_of(mine, session)
-                about = Known(*mine._about, array.shape) if any(mine._about) else None
-                node = core.send(self.number, id, fresh, array, keep=not garbage_collect_data, about=about)
-                pointer = make(session, node, owns=garbage_collect_data)
+                pointer = self._receive_value(core, value, keep=not garbage_collect_data)
         session.settle_if_sync([pointer])
         return pointer
+
+    def _receive_value(self, core: SessionCore, value: Any, *, keep: bool) -> Pointer:
+        session, about = self._session, None
+        array = sendable(value)
+        if isinstance(array, Plain):
+            id, fresh = core.ids.next(), True
+        else:
+            mine = value if isinstance(value, tensors.tensor) else array.view(tensors.tensor)
+            id, fresh = tensors.home_of(mine, session)
+            about = Known(*mine._about, array.shape) if any(mine._about) else None
+        node = core.send(self.number, id, fresh, array, keep=keep, about=about)
+        return make(session, node, owns=not keep)
 
     def _receive_pointer(self, pointer: Pointer, *, keep: bool) -> Pointer:
         session = self._session
@@ -203,9 +235,9 @@ class Me:
 
     def receive(self, value: Any, *, garbage_collect_data: bool = True) -> Any:
         """Sending to me changes nothing."""
-        if isinstance(value, Pointer | np.ndarray):
-            return value
-        raise UnsupportedValue(f"a {type(value).__name__} cannot be sent")
+        if not isinstance(value, Pointer | np.ndarray):
+            sendable(value)  # what cannot be sent cannot be sent here either
+        return value
 
     def take(self, pointer: Pointer) -> Any:
         """Moving to me is ``get()``."""

@@ -23,11 +23,13 @@ SEARCH = 14
 PUBLISH = 15
 FORGET = 16
 CELL = 17
+FUNCTION = 18
 
 LABELS = {
     SEND: "send", CALL: "call", GET: "get", ASK: "ask", MOVE: "move", PULL_HERE: "remote_get", PULL: "pull",
     PUSH: "push", LIST: "list", NAMED: "named", KEEP: "keep", CLEAR: "clear_objects",
     TAG: "tag", SEARCH: "search", PUBLISH: "publish", FORGET: "forget", CELL: "cell",
+    FUNCTION: "function",
 }  # fmt: skip
 
 QUESTIONS = frozenset({GET, ASK, LIST, NAMED, SEARCH, PUBLISH, FORGET, CELL})
@@ -42,6 +44,8 @@ PLAIN = 1
 FAILED = 2
 REPORT = 3
 FOUND = 4
+SAID = 5
+"""No answer: what a function printed and warned of."""
 
 # Why an object stays without references.
 KEEP_NOT = 0

@@ -11,10 +11,10 @@
     │   ├── PointerSpent              a handle whose object was fetched or released through it
     │   ├── InvalidRemoteGet          remote_get on a pointer whose worker holds the data itself
     │   ├── ImplicitFetch             something would have moved data without .get()
-    │   ├── NotSerializable           pickle, copy or deepcopy of a pointer
+    │   ├── NotSerializable           pickle or copy of a pointer; a function that cannot be sent
     │   ├── SessionClosed             the run was closed on this side
     │   ├── WrongProcess              a forked child uses its parent's session
-    │   ├── FunctionsOff              a cell for a worker that runs none
+    │   ├── FunctionsOff              a function or cell for a worker that runs none
     │   ├── BadNetwork                a description of a network that cannot be meant
     │   └── NotAllowed                what this client may not do to that worker
     ├── RunError                    a run cannot be started, found or joined
@@ -171,7 +171,7 @@ class WrongProcess(UsageError):
 
 
 class FunctionsOff(UsageError):
-    """A worker was asked to run a cell, and was not started with functions, or has loaded data of its own."""
+    """A worker was asked for a function or a cell; it was started without functions, or has loaded data of its own."""
 
     code = 1113
 

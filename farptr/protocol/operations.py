@@ -12,6 +12,7 @@ An operation's wire name says where it is found on the worker:
     ``=np:copyto``      an in-place function
     ``.flat[]``         indexing of the array as if it were flat, ``=.flat[]`` assignment to such items
     ``=.real=``         assignment to an attribute
+    ``fn:…``            a function that the client wrote (``functions``)
 
 An in-place operation changes its first argument and has no result.
 
@@ -24,14 +25,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from farptr.protocol.functions import is_call
 from farptr.protocol.numpy_functions import ABOUT, FUNCTIONS, IN_PLACE_FUNCTIONS, LIKE, VALUES
 from farptr.protocol.numpy_results import ARITY, TUPLES
+from farptr.protocol.plain import size_bytes
 from farptr.protocol.standard import FILLS, OPERANDS
+from farptr.protocol.values import ARRAY
 
 __all__ = [
     "ABOUT", "ARITY", "ATTRIBUTES", "ATTRIBUTES_SET", "COMPARISONS", "EQUALITY", "FLAGS", "FUNCTIONS",
-    "INPLACE_METHODS", "IN_PLACE_FUNCTIONS", "LIKE", "METHODS", "OPERATORS", "QUESTIONS", "STOPPING_UFUNCS", "TUPLES",
-    "UFUNCS", "UFUNC_FUNCTIONS", "UFUNC_METHODS", "UNARY", "VALUES", "data_bytes",
+    "INPLACE_METHODS", "IN_PLACE_FUNCTIONS", "LIKE", "METHODS", "OPERATORS", "QUESTIONS", "ROWS", "STOPPING_UFUNCS",
+    "TUPLES", "UFUNCS", "UFUNC_FUNCTIONS", "UFUNC_METHODS", "UNARY", "VALUES", "data_bytes",
 ]  # fmt: skip
 
 UFUNCS: dict[str, int] = dict.fromkeys(
@@ -94,6 +98,9 @@ QUESTIONS = ("shape", "dtype", "ndim", "size", "nbytes", "itemsize", "len", "ite
 """What can be asked of the data at the far end; ``item`` is its one element,
 ``index`` too where that is an integer without dimensions; all others are about it."""
 
+ROWS = "rows"
+"""The question that iteration asks: how many rows there are."""
+
 FLAGS = ("c_contiguous", "f_contiguous", "owndata", "writeable", "aligned", "writebackifcopy")
 """What the answer to ``flags`` says, in this order."""
 
@@ -107,8 +114,12 @@ def data_bytes(
     """Bytes of data that travel with a call, by ``measure(wire, literals=…)`` of each argument.
 
     Plain numbers are data where they are operands (of a ufunc, or assigned to items); an axis, a shape or an index is
-    not data.
+    not data. The code of a function is data, and so is all that it is given.
     """
+    if is_call(operation):
+        code, *given = args  # a digest is no data
+        wires = [*given, *(kwargs or {}).values()] + ([code] if code[0] == ARRAY else [])
+        return sum(map(size_bytes, wires))
     operands = operation.lstrip("=").split(".")[0] in UFUNCS or operation in OPERANDS or operation in EQUALITY
     first = 0 if operands else 2 if operation == "=[]" else 1 if operation in FILLS else len(args)
     total = sum([measure(wire, literals=i >= first) for i, wire in enumerate(args)])

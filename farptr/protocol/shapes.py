@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from farptr.protocol import marked, values
+from farptr.protocol import marked, plain, values
 from farptr.protocol.commands import (
     ASK,
     CALL,
@@ -22,6 +22,7 @@ from farptr.protocol.commands import (
     FAILED,
     FORGET,
     FOUND,
+    FUNCTION,
     GET,
     HERE,
     KEEP,
@@ -44,7 +45,7 @@ from farptr.protocol.commands import (
 from farptr.protocol.dtypes import dtype_of
 from farptr.protocol.errors import ProtocolError, Report
 from farptr.protocol.ids import ID_MASK
-from farptr.protocol.operations import FLAGS
+from farptr.protocol.operations import FLAGS, ROWS
 
 Fits = Callable[[Any], bool]
 
@@ -141,6 +142,8 @@ def wire(value: Any) -> bool:
         return values.is_head(value)
     if value[0] == marked.TENSOR:
         return marked.is_tensor(value)
+    if value[0] == plain.PLAIN_VALUE:
+        return plain.is_value(value)
     return len(value) == 2 and (
         (value[0] == values.POINTER and name(value[1])) or (value[0] == values.ERROR and report(value[1]))
     )
@@ -176,6 +179,7 @@ COMMANDS: dict[int, Fits] = {
     PUBLISH: _row(_number, count, name, text),
     FORGET: _row(_number, count, text),
     CELL: _row(_number, count, text),
+    FUNCTION: _row(_number, count, text, lambda v: type(v) is tuple and values.is_head(v)),
 }
 """What each command looks like, number and code included."""
 
@@ -213,8 +217,10 @@ def _flags(value: Any) -> bool:
 
 _ABOUT_DATA: dict[str, Fits] = {
     "shape": shape, "dtype": code, "ndim": count, "size": _size, "nbytes": _size, "itemsize": count, "len": _size,
+    ROWS: _size,
     "item": _item, "index": _one_of(int), "strides": _strides, "flags": _flags, "here": _true,
     "facts": _row(shape, _strides, text, text, text, flag, flag, flag),
+    plain.STRUCTURE: plain.is_structure,
 }  # fmt: skip
 
 
@@ -228,6 +234,7 @@ def _listed(value: Any) -> bool:
 
 _LISTED = {
     "P": _row(name), "E": _row(report), "O": _row(text, shape, code), "T": _row(text, shape, code), "A": _row(wire),
+    "K": _row(text, text),
 }  # fmt: skip
 
 _LISTS: dict[str, Fits] = {
@@ -237,6 +244,9 @@ _LISTS: dict[str, Fits] = {
     "measures": _tuple_of(_row(_id, text, _or_none(shape), _or_none(code))),
     "objects": _tuple_of(_listed),
 }
+
+said = _row(text, _tuple_of(_row(text, text)))
+"""What a function printed, and the kinds and texts of its warnings."""
 
 _found = _row(name, _one_of(bool), texts, text, _or_none(shape))
 _cell = _row(text, _or_none(text), _or_none(report))

@@ -19,6 +19,7 @@ from farptr.protocol.body import INT_LIMIT, MAX_DEPTH
 from farptr.protocol.dtypes import check_dtype, dtype_of
 from farptr.protocol.errors import MessageTooLarge, ProtocolError, UnsupportedValue
 from farptr.protocol.hints import hint_for
+from farptr.protocol.records import DICT, RECORD, dict_of, record_of
 
 INLINE_BYTES = 4096
 """Up to this size an array rides in the body: an extra frame costs more than copying a page."""
@@ -34,7 +35,7 @@ NUMBER_BYTES = 8
 _NODE_BYTES = 32
 
 ARRAY, POINTER, ERROR = "A", "P", "E"
-LITERAL, _SCALAR, _COMPLEX, _DTYPE, _SLICE, _TUPLE, _LIST, _ELLIPSIS = (
+LITERAL, _SCALAR, _COMPLEX, _DTYPE, _SLICE, TUPLE, LIST, _ELLIPSIS = (
     "L",
     "S",
     "C",
@@ -44,8 +45,9 @@ LITERAL, _SCALAR, _COMPLEX, _DTYPE, _SLICE, _TUPLE, _LIST, _ELLIPSIS = (
     "l",
     "...",
 )
-TUPLE, LIST = _TUPLE, _LIST
 _ELLIPSIS_ARGUMENT = (_ELLIPSIS,)
+GROUPS = frozenset({TUPLE, LIST, DICT, RECORD})
+"""Tags with a tuple of arguments behind them."""
 PLAIN_KINDS = frozenset({bool, int, float, str, bytes, type(None)})
 _NESTING = (tuple, list, slice, range)
 
@@ -216,7 +218,7 @@ def encode_argument(value: Any, pointer: Callable[[Any], int | None], buffers: l
         raise UnsupportedValue(f"arguments nested more than {MAX_DEPTH} deep")
     if kind is tuple or kind is list:
         parts = tuple(encode_argument(v, pointer, buffers, depth + 1) for v in value)
-        return (_TUPLE if kind is tuple else _LIST, parts)
+        return (TUPLE if kind is tuple else LIST, parts)
     if kind is slice:
         return (
             _SLICE,
@@ -241,7 +243,7 @@ def _encode_other(value: Any, buffers: list[Any]) -> Any:
         check_dtype(dtype)
         return (_DTYPE, dtype.str)
     if isinstance(value, range):
-        return (_LIST, tuple(encode_argument(v, lambda _: None, buffers) for v in value))
+        return (LIST, tuple(encode_argument(v, lambda _: None, buffers) for v in value))
     raise UnsupportedValue(
         f"a {type(value).__name__} cannot travel as an argument of a remote operation", hint=hint_for(value)
     )
@@ -264,15 +266,19 @@ def decode_argument(
             if type(wire[1]) not in PLAIN_KINDS:
                 raise ProtocolError("an argument that is no plain value")
             return wire[1]
-        if tag in (_TUPLE, _LIST, _SLICE):
+        if tag in _BUILD:
             parts = wire[1:] if tag == _SLICE else wire[1]
-            values = [decode_argument(w, lookup, buffers, depth + 1, view=view) for w in parts]
-            return slice(*values) if tag == _SLICE else tuple(values) if tag == _TUPLE else values
+            return _BUILD[tag]([decode_argument(w, lookup, buffers, depth + 1, view=view) for w in parts])
         if tag == ARRAY:
             return decode_array(wire, buffers, view=view)
         return _decode_other(tag, wire)
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise ProtocolError(f"a malformed argument: {error}") from None
+
+
+_BUILD: dict[str, Callable[[list[Any]], Any]] = {
+    TUPLE: tuple, LIST: lambda parts: parts, DICT: dict_of, RECORD: record_of, _SLICE: lambda parts: slice(*parts),
+}  # fmt: skip
 
 
 def _decode_other(tag: Any, wire: tuple[Any, ...]) -> Any:
@@ -321,7 +327,7 @@ _ARGUMENTS: dict[str, Callable[[tuple[Any, ...], int], bool]] = {
     _COMPLEX: lambda wire, _: len(wire) == 3 and type(wire[1]) is float is type(wire[2]),
     _DTYPE: lambda wire, _: len(wire) == 2 and _is_code(wire[1]),
     _SLICE: lambda wire, depth: len(wire) == 4 and _all_arguments(wire[1:], depth),
-    _TUPLE: _is_list, _LIST: _is_list,
+    TUPLE: _is_list, LIST: _is_list, DICT: _is_list, RECORD: _is_list,
     _ELLIPSIS: lambda wire, _: len(wire) == 1,
 }  # fmt: skip
 """What each tag of an argument has behind it."""
@@ -334,7 +340,7 @@ def argument_bytes(wire: Any, *, literals: bool) -> int:
     tag = wire[0]
     if tag == ARRAY:
         return encoded_bytes(wire)
-    if tag in (_TUPLE, _LIST):
+    if tag in GROUPS:
         return sum([argument_bytes(part, literals=literals) for part in wire[1]])
     if tag == _SCALAR:
         return len(wire[2])
@@ -350,7 +356,7 @@ def weight(wire: Any) -> int:
     if type(wire) is int:
         return _NODE_BYTES
     tag = wire[0]
-    if tag in (_TUPLE, _LIST):
+    if tag in GROUPS:
         return _NODE_BYTES + sum([weight(part) for part in wire[1]])
     held = wire[4] if tag == ARRAY else wire[1] if tag == LITERAL else None
     if isinstance(held, bytes | str):
@@ -365,7 +371,7 @@ def names_in(wire: Any) -> list[int]:
     if type(wire) is int:
         return [wire]
     found: list[int] = []
-    if type(wire) is tuple and wire and wire[0] in (_TUPLE, _LIST, _SLICE):
+    if type(wire) is tuple and wire and (wire[0] in GROUPS or wire[0] == _SLICE):
         for part in wire[1:] if wire[0] == _SLICE else wire[1]:
             found += names_in(part)
     return found
@@ -380,6 +386,6 @@ def renamed(wire: Any, name: Callable[[int], int], carry: Callable[[Any], Any]) 
         return carry(wire)
     if tag == _SLICE:
         return (tag, *(renamed(w, name, carry) for w in wire[1:]))
-    if tag in (_TUPLE, _LIST):
+    if tag in GROUPS:
         return (tag, tuple(renamed(w, name, carry) for w in wire[1]))
     return wire

@@ -156,6 +156,8 @@ def _value(value: Any, names: Names) -> str:
         return f"{np.dtype(rest[0]).name} array of shape {rest[1]}"
     if tag == "P":
         return f"a pointer to {_object(rest[0], names)}"
+    if tag == "K":
+        return "a value that is no array"
     if tag == "E":
         return f"the error {Report(*rest[0]).kind}"
     return "a value"

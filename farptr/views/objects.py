@@ -13,7 +13,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from farptr.client.look import Holder, look
-from farptr.client.stored import OwnData, StoredError, StoredPointer
+from farptr.client.stored import OwnData, StoredError, StoredPointer, StoredValue
 from farptr.views.palette import colours
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def chains_of(holders: Sequence[Holder], *, through: str = "") -> Iterator[tuple
 
 def kind(value: Any) -> str:
     """What sort of thing a listed object is, in a word or two."""
-    kinds = {StoredPointer: "pointer", StoredError: "failed", OwnData: "own data"}
+    kinds = {StoredPointer: "pointer", StoredError: "failed", OwnData: "own data", StoredValue: "value"}
     return kinds.get(type(value), "array")
 
 

@@ -55,6 +55,10 @@ class Authority:
                 hint=f"{worker} was started so that {everybody} may (--allow, fp.up(allow=…))",
             )
 
+    def check_run(self, root: int) -> None:
+        """Raise NotAllowed unless that client may run functions here."""
+        self.check(root, RUN)
+
     def check_command(self, root: int, command: Any) -> None:
         """Raise NotAllowed for a command that takes a right which the client lacks."""
         right = None if self._allowed is None else _NEEDED.get(command[1])

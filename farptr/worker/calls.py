@@ -18,11 +18,14 @@ from farptr.protocol import operations, values
 from farptr.protocol.apart import Joined
 from farptr.protocol.commands import CALL, REPORT
 from farptr.protocol.errors import NotCollocated, Report
+from farptr.protocol.functions import is_call
 from farptr.protocol.header import HOP_LIMIT
 from farptr.protocol.ids import NAME_SHIFT, PARTY_MASK, id_of, make_name, worker_of
+from farptr.protocol.plain import Plain
 from farptr.protocol.shapes import MAX_NAME
 from farptr.protocol.values import PLAIN_KINDS
 from farptr.worker import execute, kernels, tensors
+from farptr.worker.functions import Functions, item_of
 from farptr.worker.store import Failure, Pointer, Value
 from farptr.worker.turn import Command, Turn
 
@@ -30,8 +33,8 @@ from farptr.worker.turn import Command, Turn
 class Calls:
     """The handler of CALL."""
 
-    def __init__(self, turn: Turn, fail: Callable[[Command, Exception], None]) -> None:
-        self._turn, self._fail = turn, fail
+    def __init__(self, turn: Turn, fail: Callable[[Command, Exception], None], functions: Functions) -> None:
+        self._turn, self._fail, self._functions = turn, fail, functions
         self.number, self.ids, self.store, self._out = turn.number, turn.ids, turn.store, turn.out
 
     def call(self, command: Command) -> None:
@@ -120,6 +123,8 @@ class Calls:
             self._inherit(command, failure, here[names[0]])
         elif any(type(v) is Pointer for v in here.values()):
             self._call_further(command, here)
+        elif is_call(operation) or any(type(v) is Plain for v in here.values()):
+            self._put(command, [self._of_values(command, here)])
         else:
             buffers = self._turn.buffers
             found = [values.decode_argument(wire, here.__getitem__, buffers, view=True) for wire in args]
@@ -130,6 +135,19 @@ class Calls:
             if type(buffers) is Joined:  # a view of what came must not outlive the turn
                 made = [v if type(v) is not np.ndarray or v.flags.writeable else v.copy() for v in made]
             self._put(command, made)
+
+    def _of_values(self, command: Command, here: dict[int, Value]) -> Any:
+        """The result of a function, or of an operation on what is no array."""
+        _, _, _, operation, args, kwargs = command
+        called, buffers = is_call(operation), self._turn.buffers
+
+        def lookup(name: int) -> Any:
+            value = here[name]
+            return value.value if called and type(value) is Plain else value
+
+        found = [values.decode_argument(wire, lookup, buffers) for wire in args]
+        named = {k: values.decode_argument(w, lookup, buffers) for k, w in (kwargs or {}).items()}
+        return self._functions.run(command, found, named) if called else item_of(operation, found, named)
 
     def _levelled(self, here: dict[int, Value]) -> dict[int, Value]:
         """Operands of different depth on this worker: pointers to this worker are followed until all are alike."""

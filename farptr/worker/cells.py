@@ -60,7 +60,7 @@ class Cells:
         shown: str | None = None
         report: tuple[Any, ...] | None = None
         try:
-            self._check_allowed()
+            self.check_allowed()
             shown = self._run(command, str(command[2]), printed)
         except Stopped:
             raise
@@ -72,7 +72,8 @@ class Cells:
         self._out.count(None, len((output + (shown or "")).encode("utf-8", "replace")))
         self._out.reply((command[0], PLAIN, (_sendable(output), _sendable(shown), report)))
 
-    def _check_allowed(self) -> None:
+    def check_allowed(self) -> None:
+        """Raise FunctionsOff unless this worker runs what clients write."""
         worker = self._turn.called(self._turn.number)
         if self._functions == OFF:
             raise FunctionsOff(
@@ -81,7 +82,7 @@ class Cells:
             )
         if self.private and self._functions != PRIVATE:
             raise FunctionsOff(
-                f"{worker} runs no functions: it has loaded data of its own, which a cell could print",
+                f"{worker} runs no functions: it has loaded data of its own, which a function could print",
                 hint="functions='private' (--functions-private) turns them on all the same",
             )
 
@@ -193,6 +194,17 @@ class Printed(io.TextIOBase):
         if over > 0:
             self._lost += over
             self._tail = self._tail[over:]
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was left out so far, nor is likely to be soon."""
+        return self._room > 0
+
+    def take(self) -> str:
+        """What there is, while that is complete: it is told now, and counts as printed."""
+        text = "".join(self._head)
+        self._head.clear()
+        return text
 
     def text(self) -> str:
         """All that is left of it."""

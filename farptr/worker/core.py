@@ -26,6 +26,7 @@ from farptr.protocol.commands import (
     CLEAR,
     FAILED,
     FORGET,
+    FUNCTION,
     GET,
     HERE,
     KEEP,
@@ -49,9 +50,10 @@ from farptr.protocol.commands import (
     Envelope,
 )  # fmt: skip
 from farptr.protocol.errors import FarptrError, LinkLost, ProtocolError, Report
-from farptr.protocol.functions import OFF
+from farptr.protocol.functions import OFF, is_call
 from farptr.protocol.header import Flag, Header, Kind, Ones, References, names_of
 from farptr.protocol.ids import IdBlock, make_name, worker_of
+from farptr.protocol.plain import STRUCTURE, Plain
 from farptr.protocol.shapes import check_command, is_numbered
 from farptr.protocol.standard import WHERE
 from farptr.worker import execute
@@ -60,11 +62,13 @@ from farptr.worker.calls import Calls
 from farptr.worker.cells import Cells
 from farptr.worker.failures import report_of
 from farptr.worker.finding import Finding
+from farptr.worker.functions import Functions
+from farptr.worker.functions import ask as ask_of_value
 from farptr.worker.listing import measures_of, row_of
 from farptr.worker.outbox import Outbox
 from farptr.worker.places import Places
 from farptr.worker.store import Failure, Pointer, Store
-from farptr.worker.turn import Command, Turn
+from farptr.worker.turn import Command, Tell, Turn
 
 
 class WorkerCore:
@@ -80,6 +84,7 @@ class WorkerCore:
         admit: Callable[[int], None] | None = None,
         near: bool = False,
         allowed: Allowed | None = None,
+        tell: Tell | None = None,
     ) -> None:
         self.number, self.epoch = number, epoch
         self._near = near
@@ -97,16 +102,17 @@ class WorkerCore:
         self._out = Outbox(number, epoch)
         self.authority = Authority(allowed, lambda: self.names.get(number, f"worker {number}"))
         self._turn = Turn(number, ids, self.store, self._out, self.names, self._command)
-        self._turn.admit, self._turn.authority = admit, self.authority
-        self._calls = calls = Calls(self._turn, self._fail)
+        self._turn.admit, self._turn.authority, self._turn.tell = admit, self.authority, tell
         self._places = places = Places(self._turn)
         finding = Finding(self._turn, places)
         self._cells = Cells(self._turn, places, functions)
+        self._functions = Functions(self._turn, self._cells.check_allowed)
+        self._calls = calls = Calls(self._turn, self._fail, self._functions)
         self._handlers: dict[int, Callable[[Command], None]] = {
             SEND: self._send, CALL: calls.call, GET: self._get, ASK: self._ask, MOVE: places.move,
             PULL_HERE: places.pull_here, PULL: places.pull, PUSH: places.push, LIST: self._list, NAMED: finding.named,
             KEEP: self._keep, CLEAR: self._clear, TAG: finding.tag, SEARCH: finding.search, PUBLISH: finding.publish,
-            FORGET: finding.forget, CELL: self._cells.run,
+            FORGET: finding.forget, CELL: self._cells.run, FUNCTION: self._functions.keep,
         }  # fmt: skip
 
         self._plain_lists: dict[str, Callable[[], Any]] = {
@@ -126,6 +132,8 @@ class WorkerCore:
         """A party joined (or left: its name stays known, for messages)."""
         if "joined" in news:
             self.know(news["joined"])
+        elif "lost" in news:
+            self._functions.forget(news["lost"])
 
     def know(self, row: Any) -> None:
         """A party of the run, as in a roster."""
@@ -261,8 +269,9 @@ class WorkerCore:
         elif question == WHERE:
             self._out.reply((number, PLAIN, name))
         else:
-            answer = execute.ask(value, question)
-            if question in ("item", "index"):
+            whole = isinstance(value, Plain) or question == STRUCTURE
+            answer = ask_of_value(value, question) if whole else execute.ask(value, question)  # type: ignore[arg-type]
+            if question in ("item", "index") and not isinstance(value, Plain):
                 if self.store.by_name[name].keep == KEEP_OWN:
                     self.authority.check(self._turn.root, FETCH)
                 self._out.moved(value)
@@ -304,7 +313,8 @@ class WorkerCore:
 
     def _report(self, command: Command, error: Exception) -> Report:
         report = report_of(command, error, self.number, self._turn.hop, self._turn.root)
-        ours = isinstance(error, FarptrError)  # its message is farptr's own
+        # A message of farptr's own has no values in it, and who may run functions may print what is here.
+        ours = isinstance(error, FarptrError) or (command[1] == CALL and is_call(command[3]))
         return report if ours or not self._cells.private else without_values(report)
 
     def check(self) -> None:

@@ -225,7 +225,7 @@ def ask(array: Array, question: str) -> Any:
         return _item(array)
     if question == "index":
         return operator.index(array)
-    if question == "len":
+    if question in ("len", table.ROWS):
         return len(array)
     if question == "dtype":
         return array.dtype.str

@@ -18,10 +18,11 @@ INTERRUPT = signal.SIGUSR1
 class Computing:
     """``with computing:`` around what may be interrupted."""
 
-    __slots__ = ("depth",)
+    __slots__ = ("depth", "missed", "shielded")
 
     def __init__(self) -> None:
         self.depth = 0
+        self.shielded = self.missed = False
 
     def __enter__(self) -> None:
         self.depth += 1
@@ -33,8 +34,28 @@ class Computing:
 computing = Computing()
 
 
+class Shielded:
+    """``with shielded:`` inside ``computing``, around what must not be cut short; a signal then counts after it."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        computing.shielded = True
+
+    def __exit__(self, *_: object) -> None:
+        computing.shielded = False
+        if computing.missed:
+            _interrupt()
+
+
+shielded = Shielded()
+
+
 def _interrupt(*_: Any) -> None:
-    if computing.depth:
+    if computing.shielded:
+        computing.missed = True
+    elif computing.depth:
+        computing.missed = False
         raise Interrupted("it was interrupted on purpose", hint="what it had changed by then is changed")
 
 

@@ -5,9 +5,11 @@ A worker's own data is never listed by value: only its name, shape and dtype.
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
 
 from farptr.protocol.commands import KEEP_OWN
+from farptr.protocol.plain import Plain
 from farptr.worker import tensors
 from farptr.worker.outbox import Outbox
 from farptr.worker.store import Entry, Failure, Pointer
@@ -15,7 +17,7 @@ from farptr.worker.store import Entry, Failure, Pointer
 WHOLE_ELEMENTS = 1000
 """NumPy's own threshold: beyond it, a repr is abbreviated."""
 
-ARRAY, POINTER, ERROR, TEXT, OWN = "A", "P", "E", "T", "O"
+ARRAY, POINTER, ERROR, TEXT, OWN, VALUE = "A", "P", "E", "T", "O", "K"
 
 
 def row_of(id: int, entry: Entry, out: Outbox) -> tuple[Any, ...]:
@@ -25,6 +27,8 @@ def row_of(id: int, entry: Entry, out: Outbox) -> tuple[Any, ...]:
         return (id, POINTER, value.target)
     if type(value) is Failure:
         return (id, ERROR, tuple(value.report))
+    if type(value) is Plain:
+        return (id, VALUE, value.kind, reprlib.repr(value.value))
     if entry.keep == KEEP_OWN:
         return (id, OWN, entry.label, tuple(value.shape), tensors.code_of(value))
     if tensors.size_of(value) <= WHOLE_ELEMENTS:
@@ -37,4 +41,6 @@ def measures_of(id: int, entry: Entry) -> tuple[int, str, tuple[int, ...] | None
     value = entry.value
     if type(value) is Pointer or type(value) is Failure:
         return (id, POINTER if type(value) is Pointer else ERROR, None, None)
+    if type(value) is Plain:
+        return (id, VALUE, None, None)
     return (id, OWN if entry.keep == KEEP_OWN else ARRAY, tuple(value.shape), tensors.code_of(value))

@@ -9,13 +9,14 @@ Laws
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from farptr.protocol import body as bodies
-from farptr.protocol import values
+from farptr.protocol import plain, values
 from farptr.protocol.body import MAX_BODY_BYTES
 from farptr.protocol.commands import FAILED, FOUND, PLAIN, VALUE, Envelope
 from farptr.protocol.errors import MessageTooLarge, Report
@@ -114,6 +115,19 @@ class Outbox:
             value = value.copy(order="K")
         return values.encode_array(value, batch.buffers, inline)
 
+    def value(self, value: plain.Plain, destination: int | None) -> tuple[Any, ...]:
+        """The wire form of a value that is no array, for that destination's next command or reply."""
+        batch = self._batch(destination)
+        wire = plain.encode_value(value if self.last else _copied(value), batch.buffers)
+        batch.value_bytes += plain.size_bytes(wire[1])
+        return wire
+
+    def at_once(self, answer: tuple[Any, ...]) -> Envelope:
+        """An envelope for the root that leaves before the turn ends."""
+        batch = _Batch()
+        batch.items.append(answer)
+        return self._envelope(Kind.REPLY, self._root, self._hop, batch)
+
     def count(self, there: int | None, value_bytes: int) -> None:
         """Count data that is handed on with a command, or (None) told in the next reply."""
         self._batch(there).value_bytes += value_bytes
@@ -189,6 +203,11 @@ class Outbox:
             MessageTooLarge.__name__, text, "answer", number, self._number, self._hop, 0, "", hint, self._root
         )
         return (number, FAILED, tuple(report))
+
+
+def _copied(value: plain.Plain) -> plain.Plain:
+    """The value with arrays that nothing can change before it leaves."""
+    return plain.Plain(copy.deepcopy(value.value))
 
 
 def _chunks(counts: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:

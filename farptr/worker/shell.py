@@ -27,6 +27,7 @@ from farptr.worker.core import WorkerCore
 from farptr.worker.failures import Stopped
 from farptr.worker.interrupts import listen
 from farptr.worker.load import load_arrays
+from farptr.worker.telling import Telling
 
 log = logging.getLogger("farptr.worker")
 
@@ -140,6 +141,7 @@ def _loop(
         admit=admit,
         near=welcome["near"],
         allowed=allowed,
+        tell=Telling(dealer.send),
     )
     for row in welcome["roster"]:
         core.know(row)

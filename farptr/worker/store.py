@@ -21,6 +21,7 @@ import numpy as np
 from farptr.protocol.commands import KEEP_NAMED, KEEP_NOT, KEEP_OWN, KEEP_SENT, About
 from farptr.protocol.errors import ObjectGone, ProtocolError, Report
 from farptr.protocol.ids import ID_MASK, id_of
+from farptr.protocol.plain import Plain
 
 Order = tuple[int, int, int, int]
 """(root session, command number, hop, index): where in the program an object was made."""
@@ -38,7 +39,7 @@ class Failure(NamedTuple):
     report: Report
 
 
-Value = np.ndarray[Any, Any] | Pointer | Failure
+Value = np.ndarray[Any, Any] | Pointer | Failure | Plain
 
 
 _WHY = {

@@ -84,7 +84,7 @@ def _item(value: Any) -> Any:
 _ANSWERS: Mapping[str, Callable[[Any], Any]] = {
     table.FACTS: _facts, "item": _item, "len": len, "shape": lambda v: tuple(v.shape), "ndim": lambda v: v.dim(),
     "size": lambda v: v.numel(), "dtype": code_of, "itemsize": lambda v: v.element_size(),
-    "nbytes": lambda v: v.numel() * v.element_size(),
+    "rows": len, "nbytes": lambda v: v.numel() * v.element_size(),
     "strides": lambda v: tuple(n * v.element_size() for n in v.stride()),
 }  # fmt: skip
 

@@ -8,10 +8,10 @@ Laws
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from farptr.protocol import marked, values
-from farptr.protocol.commands import REPORT
+from farptr.protocol import marked, plain, values
+from farptr.protocol.commands import REPORT, Envelope
 from farptr.protocol.errors import HopLimit, LinkLost, ProtocolError
 from farptr.protocol.header import HOP_LIMIT, Header
 from farptr.protocol.ids import IdBlock, worker_of
@@ -23,6 +23,16 @@ from farptr.worker.outbox import Outbox
 from farptr.worker.store import Failure, Order, Pointer, Store, Value
 
 Command = tuple[Any, ...]
+
+
+class Tell(Protocol):
+    """The way out for what a function says while it runs."""
+
+    def due(self) -> bool:
+        """Whether something may leave now; not too often."""
+
+    def send(self, envelope: Envelope) -> None:
+        """Send it."""
 
 
 class Turn:
@@ -42,6 +52,8 @@ class Turn:
         """Raises when there is no room for an array of so many bytes that has come; None where there is no bound."""
         self.lost: LinkLost | None = None
         """Why no value that came with this envelope is there."""
+        self.tell: Tell | None = None
+        """What leaves before the turn ends; None where nothing does."""
         self.authority: Authority
         """Who may do what here."""
         self._names = names
@@ -92,6 +104,8 @@ class Turn:
             if self.admit is not None:
                 self.admit(marked.size_bytes(wire))
             return tensors.theirs().decoded(marked.decode(wire, self.buffers))  # type: ignore[no-any-return]
+        if tag == plain.PLAIN_VALUE:
+            return plain.decode_value(wire, self.buffers)
         if tag == values.POINTER:
             self.store.check_came(wire[1])
             return Pointer(wire[1])
@@ -119,4 +133,6 @@ class Turn:
             return (values.POINTER, value.target)
         if isinstance(value, Failure):
             return (values.ERROR, tuple(value.report))
+        if isinstance(value, plain.Plain):
+            return self.out.value(value, destination)
         return tensors.encoded(value, self.out, destination)

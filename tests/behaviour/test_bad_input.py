@@ -75,9 +75,9 @@ def test_workers_by_number(processes):
 
 @pytest.mark.parametrize(
     "value",
-    [np.array([object()]), [{}, None], np.zeros(2, [("a", int)]), np.ma.masked_array([1, 2], [0, 1]),
-     np.array([1]).view(np.matrix), object(), lambda: 1, {"a": 1}],
-    ids=["object", "list of objects", "structured", "masked", "matrix", "an object", "function", "dict"],
+    [np.array([object()]), [{}, object()], np.zeros(2, [("a", int)]), np.ma.masked_array([1, 2], [0, 1]),
+     np.array([1]).view(np.matrix), object(), lambda: 1, {"a": {1}}],
+    ids=["object", "list of objects", "structured", "masked", "matrix", "an object", "function", "set in a dict"],
 )  # fmt: skip
 def test_what_cannot_travel(cluster, value):
     run = cluster("julie")

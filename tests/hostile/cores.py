@@ -93,6 +93,7 @@ def client(data: bytes) -> None:
         core.list(JULIE): ((5, "P", y.name),),
         core.search(JULIE, ("#a",)): ((x.name, False, ("#a",), "", (2,)),), core.list(JULIE, "kept"): ((5, "why"),),
         core.named_data(JULIE, "x"): ((x.name, False, (), "", (2,)),), core.cell(JULIE, "1"): ("", "1", None),
+        core.ask(x, "structure"): ("m", ("a", 1), (None, ("l", 1, (None,)))),
         core.publish(x, "x"): True, core.list(JULIE, "measures"): ((5, "A", (2,), "<i8"),), core.ask(y, "shape"): (2,),
     }  # fmt: skip
     *keys, theirs = asked

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from farptr.protocol import body as bodies
-from farptr.protocol import values
+from farptr.protocol import plain, values
 from farptr.protocol.apart import Offer, Part, Place
-from farptr.protocol.commands import ASK, CALL, CELL, GET, LABELS, LIST, MOVE, NAMED, PUSH, SEARCH, SEND, TAG
+from farptr.protocol.commands import ASK, CALL, CELL, FUNCTION, GET, LABELS, LIST, MOVE, NAMED, PUSH, SEARCH, SEND, TAG
 from farptr.protocol.header import Flag, Header, Kind, encode, ones, references
 from farptr.protocol.ids import make_name
 
@@ -81,6 +81,11 @@ def commands():
         (19, 15, X, "y"),
         (20, 16, "y"),
         (21, CELL, "1 + 1"),
+        (22, FUNCTION, "ab12", wire),
+        (23, CALL, X, "fn:f", (wire, ("t", (Y,)), Z, ("m", (("L", "k"), X))), {"a": ("L", 1)}),
+        (24, SEND, X, 1, 0, plain.encode_value(plain.Plain({"a": [1, None, "x"], "b": np.arange(3)}), [])),
+        (25, SEND, X, 1, 0, ("K", ("r", (("L", "m.Point"), ("L", "x"), ("L", 1.5))))),
+        (26, ASK, X, "structure"),
     ]
 
 

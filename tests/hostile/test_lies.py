@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from farptr.protocol import operations, shapes
+from farptr.protocol import operations, plain, shapes
 from farptr.protocol.commands import CALL, HERE, LABELS, LIST, QUESTIONS, SEND
 from farptr.protocol.ids import IdBlock
 from farptr.protocol.torch_names import FACTS
@@ -46,7 +46,7 @@ def test_what_once_got_through(name, data):
 
 def test_every_command_and_question_has_its_row():
     assert shapes.COMMANDS.keys() == LABELS.keys()
-    assert shapes._ABOUT_DATA.keys() == {*operations.QUESTIONS, HERE, FACTS}
+    assert shapes._ABOUT_DATA.keys() == {*operations.QUESTIONS, operations.ROWS, plain.STRUCTURE, HERE, FACTS}
     assert all(shapes.answers_of((1, code, X, "shape")) for code in QUESTIONS if code != LIST)
 
 

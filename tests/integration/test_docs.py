@@ -53,6 +53,7 @@ HELD = {
     "docs/design.md": {},
     "docs/errors.md": {},
     "docs/migrating-from-pysyft.md": {"pycon": _SYFT},
+    "docs/functions.md": {"pycon": _PROMPTS},
     "docs/jupyter.md": {"python": _CELLS, "text": _CELLS},
     "docs/journal.md": {"pycon": _PROMPTS, "bash": _LEGAL},
     "docs/keys.md": {"bash": _LEGAL},

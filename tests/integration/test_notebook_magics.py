@@ -207,7 +207,7 @@ def test_workers_run_nothing_unless_they_were_started_so(up, shell):
 def test_one_that_loaded_data_needs_it_said_twice(up, shell, tmp_path, capsys):
     np.savez(tmp_path / "data.npz", x=np.arange(3))
     up({"julie": tmp_path / "data.npz"}, "toby", functions=True)
-    with pytest.raises(fp.FunctionsOff, match="it has loaded data of its own, which a cell could print") as caught:
+    with pytest.raises(fp.FunctionsOff, match="it has loaded data of its own, which a function could print") as caught:
         shell.run_line_magic("on", "julie x")
     assert "functions='private'" in caught.value.hint
     shell.run_line_magic("on", "toby 1")
