@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from farptr.broker.roster import CLIENT, Party
@@ -12,9 +11,6 @@ from farptr.protocol.header import Kind
 if TYPE_CHECKING:
     from farptr.broker.core import BrokerCore
     from farptr.journal.noting import Journal
-
-SWITCH_S = 0.0002
-"""How long the journal's thread may keep the broker from the interpreter."""
 
 
 class Noted:
@@ -30,7 +26,6 @@ class Noted:
 
             directory, settings = wanted
             self.journal = core.watch = open_journal(directory, core.run, core.seed, settings, near=near)
-            sys.setswitchinterval(SWITCH_S)
 
     def joined(self, party: Party, wire_bytes: int) -> None:
         """A party was admitted; the bytes are those of its hello."""
@@ -40,7 +35,10 @@ class Noted:
 
     def news(self) -> list[Delivery]:
         """Tell the clients, once, that the journal has stopped."""
-        if self.journal is None or self._told or not self.journal.trouble:
+        if self.journal is None or self._told:
+            return []
+        self.journal.heed()
+        if not self.journal.trouble:
             return []
         self._told = self.journal.trouble
         clients = [number for number, party in self._core.roster.live.items() if party.role == CLIENT]

@@ -23,6 +23,9 @@ Hold = Callable[[list[Delivery]], list[Delivery]]
 class Watch(Protocol):
     """Told of what passes; the journal is one."""
 
+    trouble: str
+    """Why it keeps no longer what it is told; empty while it does."""
+
     def joined(self, party: tuple[int, str, str, int, str, str], wire_bytes: int) -> None:
         """A party was admitted: (number, name, role, pid, host, user), and the bytes of its hello."""
 

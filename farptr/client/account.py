@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from farptr.ledger.view import View
 
 
+WRITTEN_S = 10.0
+"""After the end of its run a journal may still be written for so long."""
+
+
 class JournalStopped(UserWarning):
     """A run goes on, and its journal does not."""
 
@@ -50,11 +54,12 @@ class Account:
         path, self._journal_at = self._journal_at, None
         if path is None:
             return
-        from farptr.journal.folder import read_manifest
+        from farptr.journal.folder import read_manifest, wait_written
 
         try:
+            wait_written(path, WRITTEN_S)
             balance = read_manifest(path).get("balance")
-        except NoJournal:
+        except (NoJournal, OSError):
             return  # somebody has removed it
         if balance is None:
             warnings.warn(f"the journal in {path} was not finished", JournalStopped, stacklevel=3)
