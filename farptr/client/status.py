@@ -50,8 +50,8 @@ class Status:
     address: str
     processes: tuple[Process, ...]
     trouble: str = ""
-    """What is wrong: workers that stay gone; a journal that has stopped; or that the broker could not be asked: then the processes are those of the
-    run's description.
+    """What is wrong: workers that stay gone; a journal that has stopped; or that the broker could not be asked: then
+    the processes are those of the run's description.
     """
 
 

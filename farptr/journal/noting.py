@@ -148,7 +148,7 @@ class Journal:
             self.trouble = self._state["trouble"]
             self._answers += self._state.pop("asked")
         if not said:
-            self._stop(f"its writing process (pid {self.pid}) is gone")
+            self._stop(f"its writing process (pid {self.pid}) is gone", wait=0)
 
     def state(self) -> dict[str, Any]:
         """Where the journal is and how it does, with everything noted so far in the file."""
@@ -192,13 +192,13 @@ class Journal:
         with contextlib.suppress(OSError):  # it has enough of them to wake, or is gone: ``heed`` finds that
             self._socket.send(b"\0")
 
-    def _stop(self, why: str) -> None:
+    def _stop(self, why: str, *, wait: int = os.WNOHANG) -> None:
         self.trouble = self.trouble or f"the journal has stopped: {why} ({self.path})"
         self._over = True
         self._socket.close()
         self._ring.close()
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, os.WNOHANG)
+            os.waitpid(self.pid, wait)
 
 
 def open_journal(directory: str, run: str, seed: int | None, settings: dict[str, Any], *, near: bool) -> Journal:

