@@ -18,6 +18,8 @@ import psutil
 import pytest
 
 import farptr as fp
+from farptr.journal import IN_MEMORY
+from farptr.testing.conservation import faults as unaccounted
 from tests.sim.world import World
 
 PATIENCE_S = 10.0
@@ -147,7 +149,7 @@ class Processes:
 
     def __call__(self, *names, own=False, **options):
         if own or options:
-            run = fp.up(*names, **options)
+            run = fp.up(*names, **{"journal": IN_MEMORY, **options})
             self._own.append(run)
             return run
         run = self._shared.get(names)
@@ -155,7 +157,7 @@ class Processes:
             _close(self._shared.pop(names))
             run = None
         if run is None:
-            run = self._shared[names] = fp.up(*names)
+            run = self._shared[names] = fp.up(*names, journal=IN_MEMORY)
         if names not in self._used:
             self._used.append(names)
         return run
@@ -181,7 +183,9 @@ class Processes:
 
     def _check(self, names):
         try:
-            assert_empty(self._shared[names])
+            run = self._shared[names]
+            assert_empty(run)
+            assert not unaccounted(run), "bytes went that are not accounted for"
         except BaseException:
             _close(self._shared.pop(names))
             raise

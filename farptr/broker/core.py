@@ -73,6 +73,7 @@ class BrokerCore:
         self.teller = Teller(epoch, self.roster)
         self.marks = Marks(self.settling, self.roster, self.teller)
         self.watch: Watch | None = None
+        self.sockets: Callable[[], Any] = lambda: None  # what was counted there, see ``noted``
         """Told of what passes, see ``passing``."""
         self.kept: dict[int, Kept[Delivery]] = {}
         """What each live client may not have; whoever makes deliveries to it adds them."""

@@ -2,36 +2,60 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from farptr.broker.roster import CLIENT, Party
 from farptr.broker.telling import Delivery
+from farptr.journal import IN_MEMORY
 from farptr.protocol.header import Kind
 
 if TYPE_CHECKING:
     from farptr.broker.core import BrokerCore
     from farptr.journal.noting import Journal
+    from farptr.journal.tally import Tally
 
 
 class Noted:
-    """A journal, or none; and the sockets' own count of bytes, for its last word."""
+    """A journal, a tally, or neither; and the sockets' own count of bytes, for its last word."""
 
     def __init__(self, core: BrokerCore, wanted: tuple[str, dict[str, Any]] | None, *, near: bool) -> None:
         self._core = core
-        self.in_bytes = self.out_bytes = 0
+        self.in_bytes: Counter[int] = Counter()
+        self.out_bytes: Counter[int] = Counter()
+        """Bytes of all frames that the sockets have taken and given, by party, where there is a watch."""
         self._told = ""
         self.journal: Journal | None = None
-        if wanted is not None:
+        self._tally: Tally | None = None
+        if wanted is None:
+            return
+        core.sockets = self.counted
+        directory, settings = wanted
+        if directory == IN_MEMORY:
+            from farptr.journal.tally import Tally
+
+            core.watch = self._tally = Tally()
+        else:
             from farptr.journal.noting import open_journal
 
-            directory, settings = wanted
             self.journal = core.watch = open_journal(directory, core.run, core.seed, settings, near=near)
 
     def joined(self, party: Party, wire_bytes: int) -> None:
         """A party was admitted; the bytes are those of its hello."""
-        if self.journal:
-            self.in_bytes += wire_bytes
-            self.journal.joined(party.row(), wire_bytes)
+        if self._core.watch:
+            self.in_bytes[party.number] += wire_bytes
+            self._core.watch.joined(party.row(), wire_bytes)
+
+    def counted(self) -> dict[str, Any]:
+        """What the sockets have counted, by party, and where a tally does not balance, or differs from them."""
+        found = {n: (self.in_bytes[n], self.out_bytes[n]) for n in self._core.roster.live}
+        faults = []
+        if self._tally is not None:
+            faults = self._tally.faults()
+            told = {n: (self._tally.came_bytes[n], self._tally.handed_bytes[n]) for n in found}
+            differ = [n for n in found if told[n] != found[n]]
+            faults += [f"party {n}: {found[n]} bytes at the sockets, {told[n]} seen" for n in differ]
+        return {"parties": found, "faults": faults}
 
     def news(self) -> list[Delivery]:
         """Tell the clients, once, that the journal has stopped."""
@@ -47,4 +71,4 @@ class Noted:
     def close(self) -> None:
         """The run is over."""
         if self.journal:
-            self.journal.close((self.in_bytes, self.out_bytes))
+            self.journal.close((self.in_bytes.total(), self.out_bytes.total()))

@@ -41,8 +41,8 @@ class Watch(Protocol):
     def dropped(self, source: int, header: Header, wire_bytes: int, why: str) -> None:
         """An envelope that came goes nowhere."""
 
-    def state(self) -> dict[str, Any]:
-        """How it does, in plain values, with all it was told so far in place."""
+    def state(self) -> dict[str, Any] | None:
+        """How a journal does, in plain values, with all it was told so far in place; None for what is none."""
 
     def cut(self, delivery: Delivery, why: str) -> None:
         """A delivery cannot be made: its destination is gone."""

@@ -44,5 +44,6 @@ _QUESTIONS: dict[str, Callable[[BrokerCore, int], Any]] = {
     "ids": lambda core, source: core.roster.block(source),
     "rows": _rows,
     "journal trouble": lambda core, _: core.watch.trouble if core.watch else "",
+    "sockets": lambda core, _: core.sockets(),
     "journal": lambda core, _: core.watch.state() if core.watch else None,
 }

@@ -241,7 +241,7 @@ class Broker:
 
     def _take(self, number: int, frame: bytes, buffers: tuple[Any, ...]) -> None:
         if self.core.watch:
-            self._noted.in_bytes += wire_bytes_of(frame, buffers)
+            self._noted.in_bytes[number] += wire_bytes_of(frame, buffers)
         try:
             deliveries = self.core.take(number, frame, buffers)
         except ProtocolError as error:
@@ -302,7 +302,7 @@ class Broker:
                 self._set_alarm()
                 continue
             if watch:
-                self._noted.out_bytes += wire_bytes_of(frame, buffers)
+                self._noted.out_bytes[destination] += wire_bytes_of(frame, buffers)
                 watch.handed(delivery)
             if not buffers:
                 send(frame)

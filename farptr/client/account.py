@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from farptr.journal import IN_MEMORY
 from farptr.protocol.errors import NoJournal
 
 if TYPE_CHECKING:
@@ -104,4 +105,6 @@ def folder_of(journal: bool | str | os.PathLike[str]) -> str | None:
     """Where a journal is wanted, as an absolute path; None for none."""
     if journal is False or journal is None:
         return None
+    if journal == IN_MEMORY:
+        return IN_MEMORY
     return str(Path("runs" if journal is True else journal).absolute())
