@@ -18,7 +18,9 @@ import psutil
 import pytest
 
 import farptr as fp
+from farptr.journal import IN_MEMORY
 from farptr.protocol.functions import checked as checked_functions
+from farptr.testing.conservation import faults as unaccounted
 from tests.sim.world import World
 
 PATIENCE_S = 10.0
@@ -148,7 +150,7 @@ class Processes:
 
     def __call__(self, *names, own=False, functions=False, **options):
         if own or options:
-            run = fp.up(*names, functions=functions, **options)
+            run = fp.up(*names, functions=functions, **{"journal": IN_MEMORY, **options})
             self._own.append(run)
             return run
         key = (names, functions)
@@ -157,7 +159,7 @@ class Processes:
             _close(self._shared.pop(key))
             run = None
         if run is None:
-            run = self._shared[key] = fp.up(*names, functions=functions)
+            run = self._shared[key] = fp.up(*names, functions=functions, journal=IN_MEMORY)
         if key not in self._used:
             self._used.append(key)
         return run
@@ -183,7 +185,9 @@ class Processes:
 
     def _check(self, key):
         try:
-            assert_empty(self._shared[key])
+            run = self._shared[key]
+            assert_empty(run)
+            assert not unaccounted(run), "bytes went that are not accounted for"
         except BaseException:
             _close(self._shared.pop(key))
             raise

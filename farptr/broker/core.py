@@ -77,6 +77,7 @@ class BrokerCore:
         self.network: Callable[[dict[str, Any]], Any] | None = None
         """Answers what a client asks of the modelled network."""
         self.watch: Watch | None = None
+        self.sockets: Callable[[], Any] = lambda: None  # what was counted there, see ``noted``
         """Told of what passes, see ``passing``."""
         self.kept: dict[int, Kept[Delivery]] = {}
         """What each live client may not have; whoever makes deliveries to it adds them."""

@@ -2,45 +2,70 @@
 
 from __future__ import annotations
 
-import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from farptr.broker.roster import CLIENT, Party
 from farptr.broker.telling import Delivery
+from farptr.journal import IN_MEMORY
 from farptr.protocol.header import Kind
 
 if TYPE_CHECKING:
     from farptr.broker.core import BrokerCore
     from farptr.journal.noting import Journal
-
-SWITCH_S = 0.0002
-"""How long the journal's thread may keep the broker from the interpreter."""
+    from farptr.journal.tally import Tally
 
 
 class Noted:
-    """A journal, or none; and the sockets' own count of bytes, for its last word."""
+    """A journal, a tally, or neither; and the sockets' own count of bytes, for its last word."""
 
     def __init__(self, core: BrokerCore, wanted: tuple[str, dict[str, Any]] | None, *, near: bool) -> None:
         self._core = core
-        self.in_bytes = self.out_bytes = 0
+        self.in_bytes: Counter[int] = Counter()
+        self.out_bytes: Counter[int] = Counter()
+        """Bytes of all frames that the sockets have taken and given, by party, where there is a watch."""
+        self.lost_bytes: Counter[int] = Counter()
+        """Of what a modelled network has lost: it is handed over marked as such, and counts as dropped."""
         self._told = ""
         self.journal: Journal | None = None
-        if wanted is not None:
+        self._tally: Tally | None = None
+        if wanted is None:
+            return
+        core.sockets = self.counted
+        directory, settings = wanted
+        if directory == IN_MEMORY:
+            from farptr.journal.tally import Tally
+
+            core.watch = self._tally = Tally()
+        else:
             from farptr.journal.noting import open_journal
 
-            directory, settings = wanted
             self.journal = core.watch = open_journal(directory, core.run, core.seed, settings, near=near)
-            sys.setswitchinterval(SWITCH_S)
 
     def joined(self, party: Party, wire_bytes: int) -> None:
         """A party was admitted; the bytes are those of its hello."""
-        if self.journal:
-            self.in_bytes += wire_bytes
-            self.journal.joined(party.row(), wire_bytes)
+        if self._core.watch:
+            self.in_bytes[party.number] += wire_bytes
+            self._core.watch.joined(party.row(), wire_bytes)
+
+    def counted(self) -> dict[str, Any]:
+        """What the sockets have counted, by party, and where a tally does not balance, or differs from them."""
+        found = {n: (self.in_bytes[n], self.out_bytes[n]) for n in self._core.roster.live}
+        faults = []
+        if self._tally is not None:
+            faults = self._tally.faults()
+            told = {n: (self._tally.came_bytes[n], self._tally.handed_bytes[n]) for n in found}
+            differ = [n for n in found if told[n] != found[n]]
+            faults += [f"party {n}: {found[n]} bytes at the sockets, {told[n]} seen" for n in differ]
+        parties = {n: (came, left + self.lost_bytes[n]) for n, (came, left) in found.items()}
+        return {"parties": parties, "faults": faults}
 
     def news(self) -> list[Delivery]:
         """Tell the clients, once, that the journal has stopped."""
-        if self.journal is None or self._told or not self.journal.trouble:
+        if self.journal is None or self._told:
+            return []
+        self.journal.heed()
+        if not self.journal.trouble:
             return []
         self._told = self.journal.trouble
         clients = [number for number, party in self._core.roster.live.items() if party.role == CLIENT]
@@ -49,4 +74,4 @@ class Noted:
     def close(self) -> None:
         """The run is over."""
         if self.journal:
-            self.journal.close((self.in_bytes, self.out_bytes))
+            self.journal.close((self.in_bytes.total(), self.out_bytes.total()))

@@ -18,6 +18,9 @@ from farptr.protocol.header import Header
 class Watch(Protocol):
     """Told of what passes; the journal is one."""
 
+    trouble: str
+    """Why it keeps no longer what it is told; empty while it does."""
+
     def joined(self, party: tuple[int, str, str, int, str, str], wire_bytes: int) -> None:
         """A party was admitted: (number, name, role, pid, host, user), and the bytes of its hello."""
 
@@ -33,8 +36,8 @@ class Watch(Protocol):
     def dropped(self, source: int, header: Header, wire_bytes: int, why: str) -> None:
         """An envelope that came goes nowhere."""
 
-    def state(self) -> dict[str, Any]:
-        """How it does, in plain values, with all it was told so far in place."""
+    def state(self) -> dict[str, Any] | None:
+        """How a journal does, in plain values, with all it was told so far in place; None for what is none."""
 
     def cut(self, delivery: Delivery, why: str) -> None:
         """A delivery cannot be made: its destination is gone."""

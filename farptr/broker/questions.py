@@ -47,5 +47,7 @@ _QUESTIONS: dict[str, Callable[[BrokerCore, int], Any]] = {
     "traffic": lambda core, _: core.traffic.rows(core.roster),
     "ids": lambda core, source: core.roster.block(source),
     "rows": _rows,
+    "journal trouble": lambda core, _: core.watch.trouble if core.watch else "",
+    "sockets": lambda core, _: core.sockets(),
     "journal": lambda core, _: core.watch.state() if core.watch else None,
 }

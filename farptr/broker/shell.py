@@ -251,7 +251,7 @@ class Broker:
 
     def _take(self, number: int, frame: bytes, buffers: tuple[Any, ...]) -> None:
         if self.core.watch:
-            self._noted.in_bytes += wire_bytes_of(frame, buffers)
+            self._noted.in_bytes[number] += wire_bytes_of(frame, buffers)
         try:
             deliveries = self.core.take(number, frame, buffers)
         except ProtocolError as error:
@@ -325,9 +325,10 @@ class Broker:
                 self._set_alarm()
                 continue
             if watch and delivery.lost:
+                self._noted.lost_bytes[destination] += wire_bytes_of(frame, buffers)
                 watch.cut(delivery, delivery.lost)
             elif watch:
-                self._noted.out_bytes += wire_bytes_of(frame, buffers)
+                self._noted.out_bytes[destination] += wire_bytes_of(frame, buffers)
                 watch.handed(delivery)
             if not buffers:
                 send(frame)

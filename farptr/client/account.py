@@ -7,12 +7,17 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from farptr.journal import IN_MEMORY
 from farptr.protocol.errors import NoJournal
 
 if TYPE_CHECKING:
     from farptr.client.session import Session
     from farptr.ledger.account import Ledger
     from farptr.ledger.view import View
+
+
+WRITTEN_S = 10.0
+"""After the end of its run a journal may still be written for so long."""
 
 
 class JournalStopped(UserWarning):
@@ -50,11 +55,12 @@ class Account:
         path, self._journal_at = self._journal_at, None
         if path is None:
             return
-        from farptr.journal.folder import read_manifest
+        from farptr.journal.folder import read_manifest, wait_written
 
         try:
+            wait_written(path, WRITTEN_S)
             balance = read_manifest(path).get("balance")
-        except NoJournal:
+        except (NoJournal, OSError):
             return  # somebody has removed it
         if balance is None:
             warnings.warn(f"the journal in {path} was not finished", JournalStopped, stacklevel=3)
@@ -99,4 +105,6 @@ def folder_of(journal: bool | str | os.PathLike[str]) -> str | None:
     """Where a journal is wanted, as an absolute path; None for none."""
     if journal is False or journal is None:
         return None
+    if journal == IN_MEMORY:
+        return IN_MEMORY
     return str(Path("runs" if journal is True else journal).absolute())

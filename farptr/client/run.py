@@ -19,6 +19,7 @@ from farptr.client.tensor import place
 from farptr.client.wanted import Spec, wanted_workers
 from farptr.client.why import Why, why
 from farptr.client.workers import Me, Worker
+from farptr.journal import IN_MEMORY
 from farptr.launch.rundir import find
 from farptr.launch.start import Running, check_platform, start
 from farptr.protocol.authority import Allow, allowed_text
@@ -344,7 +345,7 @@ def up(
     try:
         run = _join(running.info.address, sync=sync, timeout=timeout, running=running, name=running.info.name)
         run._sort(wanted)
-        if journal:
+        if journal and journal != IN_MEMORY:
             run.keep_journal()
         if net is not None:
             run.net.set(net)

@@ -50,8 +50,8 @@ class Status:
     address: str
     processes: tuple[Process, ...]
     trouble: str = ""
-    """What is wrong: workers that stay gone; or that the broker could not be asked: then the processes are those of the
-    run's description.
+    """What is wrong: workers that stay gone; a journal that has stopped; or that the broker could not be asked: then
+    the processes are those of the run's description.
     """
 
 
@@ -60,9 +60,9 @@ def status(info: RunInfo) -> Status:
     own = [Process(BROKER, BROKER, info.broker_pid, "up")]
     if info.supervisor_pid != info.broker_pid:
         own.append(Process(SUPERVISOR, SUPERVISOR, info.supervisor_pid, "up"))
-    trouble = ""
+    trouble = stopped = ""
     try:
-        others = _asked(info)
+        others, stopped = _asked(info)
     except FarptrError as error:
         trouble = error.message
         others = [Process(name, "worker", pid, "?") for name, pid in info.workers.items()]
@@ -74,22 +74,25 @@ def status(info: RunInfo) -> Status:
     workers.sort(key=lambda process: named.index(process.name) if process.name in named else len(named))
     clients = [process for process in others if process.role != "worker"]
     stays_gone = [f"{name}: {why}; `farptr restart {name}`" for name, why in info.gone.items() if name not in present]
-    trouble = "; ".join(filter(None, [trouble, *stays_gone]))
+    trouble = "; ".join(filter(None, [trouble, *stays_gone, stopped]))
     return Status(info.name, info.address, tuple(map(_measured, [*workers, *own, *clients])), trouble)
 
 
-def _asked(info: RunInfo) -> list[Process]:
+def _asked(info: RunInfo) -> tuple[list[Process], str]:
+    """What its broker knows of processes, and why its journal has stopped, if so."""
     if is_stopped(info.broker_pid):
         raise DeadlineExceeded("its broker is stopped (kill -CONT continues it)")
     with connect(info.address, timeout=PATIENCE_S) as run:
         me = run._session.core.number
         queues = run._session.ask_broker("progress")["queues"]
         parties = [row for row in run._session.ask_broker("parties") if row[0] != me]
+        stopped = run._session.ask_broker("journal trouble")
         counts = _counts(run, [name for _, name, role, *_ in parties if role == "worker"])
-    return [
+    processes = [
         Process(name, role, pid, _doing(name, role, queues), counts.get(name), far=host.startswith(FAR))
         for _, name, role, pid, host, _ in parties
     ]
+    return processes, stopped
 
 
 def _counts(run: Run, workers: Iterable[str]) -> dict[str, int]:

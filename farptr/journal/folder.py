@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import platform
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +19,7 @@ from farptr.protocol.errors import JournalError, NoJournal
 from farptr.protocol.header import VERSION
 
 DEFAULT = "runs"
+_LOOK_S = 0.01
 MANIFEST, LATEST, SUFFIX = "manifest.json", "latest", ".fpj"
 
 
@@ -93,6 +96,23 @@ def found(path: str | os.PathLike[str] | None = None) -> Path:
         wanted = wanted / LATEST
     read_manifest(wanted)
     return wanted.resolve()
+
+
+def wait_written(path: Path, timeout_s: float) -> bool:
+    """Wait until nobody writes there any more; whether that is so."""
+    deadline_s = time.monotonic() + timeout_s
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return True
+            except OSError:
+                if time.monotonic() > deadline_s:
+                    return False
+            time.sleep(_LOOK_S)
+    finally:
+        os.close(fd)
 
 
 def files_of(path: Path) -> list[Path]:

@@ -1,73 +1,67 @@
-"""What the broker's journal notes: a watch of ``farptr.broker.passing``, and a thread that writes.
+"""What the broker's journal notes: a watch of ``farptr.broker.passing``, which feeds a process that writes.
 
 Laws
-    Noting costs the broker a tuple in a queue. Encoding, decoding of bodies and writing are the thread's; when more
-    waits than BOUND_BYTES, whoever notes writes it out first, so memory stays bounded and no record is lost.
+    Noting costs the broker one copy into a ring (``ring``). Decoding, lineage, chain and files are another process's
+    (``process``), which finds what is in the ring also when the broker is killed.
+    When the ring is full, whoever notes waits until there is room, so memory stays bounded and no record is lost; when
+    nothing moves for STALL_S, the journal stops.
     After ``flush`` all that was noted is in the file.
-    A disk that fails stops the journal, never the run: ``trouble`` says so.
+    A disk that fails, or a writing process that is gone, stops the journal, never the run: ``trouble`` says so.
 """
 
 from __future__ import annotations
 
-import threading
+import contextlib
+import json
+import os
+import select
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from farptr.journal import folder
-from farptr.journal.balance import Balance
-from farptr.journal.lineage import notes_of
-from farptr.journal.records import Came, Fact, Handed, encode_came, encode_fact, encode_handed, encode_notes
-from farptr.journal.writing import Writer
-from farptr.protocol.header import FIXED_BYTES, Header, Kind
+from farptr.journal import folder, process
+from farptr.journal.recorder import CAME, CAME_HEAD, CLOSE, CLOSE_ITEM, FLUSH, HANDED, Recorder
+from farptr.journal.records import HANDED as HANDED_PAYLOAD
+from farptr.journal.records import encode_fact
+from farptr.journal.ring import Ring
+from farptr.protocol.header import Header
 
-TICK_S = 0.02
-QUIET_TICKS = 25
-BOUND_BYTES = 32 << 20
-_ITEM_BYTES = 300
-"""What a noted envelope takes in memory, besides its first frame."""
-_OPENED = frozenset({int(Kind.COMMAND), int(Kind.REPLY)})
+STALL_S = 10.0
+"""The writing process may take so long for a step of its work; then it is given up."""
+_LOOK_S = 0.05
+_FLUSH_ITEM = bytes([FLUSH])
 
 
 class Journal:
-    """The journal of a run, as its broker keeps it.
+    """The journal of a run, as its broker keeps it. Forks a process: make it before threads and sockets.
 
     Args:
         path: its directory, from ``folder.make``.
         manifest: what the run is.
         clock: nanoseconds since the run began; None takes the machine's.
         near: whether nobody but this user's processes can reach the run, see ``body.loads``.
+
+    Raises OSError when nothing can be written, or no process be started.
     """
 
     def __init__(
         self, path: Path, manifest: dict[str, Any], *, clock: Callable[[], int] | None = None, near: bool = False
     ) -> None:
         self.path = path
-        self._near = near
         began = time.monotonic_ns()
         self.clock = clock or (lambda: time.monotonic_ns() - began)
-        self._manifest = manifest
-        self._writer = Writer(path)
-        self._balance = Balance()
-        self._queue: deque[tuple[Any, ...]] = deque()
-        self._waiting_bytes = 0
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._parked = False
-        self._closed = False
-        folder.write_manifest(path, manifest)
-        stable: dict[str, Any] = {k: manifest[k] for k in ("format", "protocol", "seed") if k in manifest}
-        self._writer.write([encode_fact(0, "start", stable)])
-        self._thread = threading.Thread(target=self._run, daemon=True, name="farptr-journal")
-        self._thread.start()
-
-    @property
-    def trouble(self) -> str:
+        self.trouble = ""
         """Why the journal has stopped; empty while it goes on."""
-        lost = f"; {self._writer.lost} records are not in it" if self._writer.lost else ""
-        return self._writer.trouble and self._writer.trouble + lost
+        self._state: dict[str, Any] = {"path": str(path), "trouble": "", "records": 0, "bytes": 0}
+        self._ring = Ring()
+        self._pack_came, self._pack_handed = CAME_HEAD.pack, HANDED_PAYLOAD.pack
+        recorder = Recorder(path, manifest, near=near)
+        self.pid, self._socket = process.fork(self._ring, recorder)
+        recorder.leave()
+        self._answers = 0
+        self._heard = b""
+        self._over = False
 
     # ------------------------------------------------------------ the watch
 
@@ -83,18 +77,18 @@ class Journal:
     def came(self, source: int, header: Header, frame: bytes, buffers: tuple[Any, ...]) -> None:
         """An envelope came."""
         wire_bytes = len(frame) + (sum(map(len, buffers)) if buffers else 0)
-        self._put((self.clock(), source, header, frame, wire_bytes), len(frame))
+        self._put(self._pack_came(CAME, self.clock(), source, wire_bytes), frame)
 
     def handed(self, delivery: Any) -> None:
         """An envelope left."""
-        destination, frame, buffers, source, header = delivery
+        destination, frame, buffers, source, header = delivery[:5]
         wire_bytes = len(frame) + (sum(map(len, buffers)) if buffers else 0)
+        now, pack = self.clock(), self._pack_handed
         if header is None:
-            head = frame[:FIXED_BYTES]
-            self._put((self.clock(), destination, 0, head[3], 0, wire_bytes, wire_bytes), 0)
+            self._put(pack(HANDED, now, destination, 0, frame[3], 0, wire_bytes, wire_bytes))
         else:
             carried = len(frame) - header.body_bytes
-            self._put((self.clock(), destination, source, header.kind, header.sequence, wire_bytes, carried), 0)
+            self._put(pack(HANDED, now, destination, source, header.kind, header.sequence, wire_bytes, carried))
 
     def dropped(self, source: int, header: Header, wire_bytes: int, why: str) -> None:
         """An envelope goes nowhere."""
@@ -104,98 +98,107 @@ class Journal:
 
     def cut(self, delivery: Any, why: str) -> None:
         """A delivery could not be made."""
-        destination, frame, buffers, source, header = delivery
+        destination, frame, buffers, source, header = delivery[:5]
         wire_bytes = len(frame) + sum(map(len, buffers))
         sequence = header.sequence if header is not None else 0
         fields = {"source": source, "destination": destination, "kind": frame[3], "sequence": sequence,
                   "bytes": wire_bytes, "why": why, "cut": True}  # fmt: skip
         self._note("dropped", fields)
 
-    # ------------------------------------------------------------ the end
+    def _note(self, what: str, fields: dict[str, Any]) -> None:
+        self._put(encode_fact(self.clock(), what, fields))
+
+    def _put(self, head: bytes, body: bytes = b"") -> None:
+        if self._over:
+            return
+        if not self._ring.put(head, body) and not self._put_later(head, body):
+            return
+        if self._ring.parked:
+            self._wake()
+
+    def _put_later(self, head: bytes, body: bytes) -> bool:
+        """The ring is full: wait until the writing process has made room."""
+        self._wake()
+        left, deadline_s = self._ring.waiting_bytes, time.monotonic() + STALL_S
+        while not self._over:
+            self.heed(_LOOK_S)
+            if self._ring.put(head, body):
+                return True
+            if (now_left := self._ring.waiting_bytes) != left:
+                left, deadline_s = now_left, time.monotonic() + STALL_S
+            elif time.monotonic() > deadline_s:
+                self._stop(f"its writing process (pid {self.pid}) does not go on")
+        return False
+
+    # ------------------------------------------------------------ the writing process
+
+    def heed(self, wait_s: float = 0.0) -> None:
+        """Take in what the writing process says, and whether it is still there."""
+        if self._over or not select.select([self._socket], [], [], wait_s)[0]:
+            return
+        try:
+            said = self._socket.recv(1 << 16)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            said = b""
+        *lines, self._heard = (self._heard + said).split(b"\n")
+        for line in lines:
+            self._state = json.loads(line)
+            self.trouble = self._state["trouble"]
+            self._answers += self._state.pop("asked")
+        if not said:
+            self._stop(f"its writing process (pid {self.pid}) is gone", wait=0)
 
     def state(self) -> dict[str, Any]:
         """Where the journal is and how it does, with everything noted so far in the file."""
         self.flush()
-        return {"path": str(self.path), "trouble": self.trouble, "records": self._writer.records,
-                "bytes": self._writer.bytes}  # fmt: skip
+        return {**self._state, "trouble": self.trouble}
 
     def flush(self) -> None:
-        """Write out all that was noted."""
-        with self._lock:
-            self._drain()
+        """Have all that was noted written out."""
+        self.heed()
+        self._ask(_FLUSH_ITEM)
 
     def close(self, sockets: tuple[int, int] = (0, 0)) -> None:
         """The run is over: the last word, with what the sockets have counted (bytes in, bytes out)."""
-        self._closed = True
-        self._wake.set()
-        self._thread.join(1.0)
-        with self._lock:
-            self._drain()
-            verdict = self._balance.verdict(sockets)
-            self._writer.write([encode_fact(self.clock(), "end", verdict)])
-            self._writer.close()
-        if not self._writer.trouble:
-            end = {"records": self._writer.records, "head": self._writer.chain.hex(), "balance": verdict}
-            try:
-                folder.write_manifest(self.path, self._manifest | end)
-            except OSError as error:
-                self._writer.trouble = f"the manifest of the journal was not finished: {error.strerror}"
+        if self._over:
+            return
+        self.heed()
+        self._ask(CLOSE_ITEM.pack(CLOSE, self.clock(), *sockets))
+        said, deadline_s = self.trouble, time.monotonic() + STALL_S
+        while not self._over and time.monotonic() < deadline_s:
+            self.heed(_LOOK_S)  # until it is gone, as it ought to be
+        self.trouble = said
 
-    # ------------------------------------------------------------ the thread
+    def _ask(self, item: bytes) -> None:
+        """Leave an item that is answered, and wait for the answer to it, as long as something moves."""
+        seen = self._answers
+        self._put(item)
+        if not self._over:
+            self._wake()
+        left, deadline_s = self._ring_left(), time.monotonic() + STALL_S
+        while not self._over and (self._answers == seen or self._ring_left()):
+            self.heed(_LOOK_S)
+            if (now_left := self._ring_left()) != left:
+                left, deadline_s = now_left, time.monotonic() + STALL_S
+            elif time.monotonic() > deadline_s:
+                self._stop(f"its writing process (pid {self.pid}) does not go on")
 
-    def _note(self, what: str, fields: dict[str, Any]) -> None:
-        self._put((self.clock(), what, fields), 0)
+    def _ring_left(self) -> int:
+        return 0 if self._over else self._ring.waiting_bytes
 
-    def _put(self, item: tuple[Any, ...], size: int) -> None:
-        self._queue.append(item)
-        self._waiting_bytes += _ITEM_BYTES + size
-        if self._waiting_bytes > BOUND_BYTES:
-            self.flush()
-        elif self._parked:
-            self._wake.set()
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # it has enough of them to wake, or is gone: ``heed`` finds that
+            self._socket.send(b"\0")
 
-    def _run(self) -> None:
-        quiet = 0
-        while not self._closed:
-            self._parked = quiet >= QUIET_TICKS and not self._queue
-            self._wake.wait(None if self._parked and not self._queue else TICK_S)
-            self._wake.clear()
-            quiet = 0 if self._queue else quiet + 1
-            with self._lock:
-                try:
-                    self._drain()
-                except Exception as error:  # a fault here must not be a run's end, nor go unseen
-                    self._writer.trouble = f"the journal has stopped: {type(error).__name__}: {error}"
-
-    def _drain(self) -> None:
-        while self._queue:
-            items = [self._queue.popleft() for _ in range(min(len(self._queue), 256))]
-            self._waiting_bytes = max(0, self._waiting_bytes - sum(_size(item) for item in items))
-            self._writer.write(payload for item in items for payload in self._payloads(item))
-
-    def _payloads(self, item: tuple[Any, ...]) -> Iterator[bytes]:
-        if len(item) == 7:
-            handed = Handed(*item)
-            self._balance.add(handed)
-            yield encode_handed(handed)
-        elif len(item) == 5:
-            time_ns, source, header, frame, wire_bytes = item
-            came = Came(time_ns, source, header, wire_bytes)
-            self._balance.add(came)
-            end = came.head_bytes
-            yield encode_came(time_ns, source, frame[:end], wire_bytes)
-            if header.kind in _OPENED and (notes := notes_of(header.kind, frame[end:], near=self._near)):
-                yield encode_notes(time_ns, source, header.sequence, notes)
-        else:
-            fact = Fact(*item)
-            self._balance.add(fact)
-            if fact.what == "joined":
-                self._writer.parties[fact.fields["party"][0]] = fact.fields["party"]
-            yield encode_fact(*fact)
-
-
-def _size(item: tuple[Any, ...]) -> int:
-    return _ITEM_BYTES + (len(item[3]) if len(item) == 5 else 0)
+    def _stop(self, why: str, *, wait: int = os.WNOHANG) -> None:
+        self.trouble = self.trouble or f"the journal has stopped: {why} ({self.path})"
+        self._over = True
+        self._socket.close()
+        self._ring.close()
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, wait)
 
 
 def open_journal(directory: str, run: str, seed: int | None, settings: dict[str, Any], *, near: bool) -> Journal:

@@ -27,7 +27,7 @@ MAGIC = b"fpjourn\n"
 LENGTH = struct.Struct("<I")
 MAX_PAYLOAD_BYTES = 64 << 20
 _CAME = struct.Struct("<BQIQ")
-_HANDED = struct.Struct("<BQIIBQQI")
+HANDED = struct.Struct("<BQIIBQQI")
 _EPOCH, _RECEIVED = slice(8, 16), slice(40, 48)
 _ZERO = bytes(8)
 
@@ -88,7 +88,7 @@ def encode_came(time_ns: int, source: int, head: bytes, wire_bytes: int) -> byte
 
 def encode_handed(record: Handed) -> bytes:
     """The payload of a ``Handed``."""
-    return _HANDED.pack(2, *record)
+    return HANDED.pack(2, *record)
 
 
 def encode_fact(time_ns: int, what: str, fields: dict[str, Any]) -> bytes:
@@ -107,7 +107,7 @@ def _came(payload: bytes) -> Came:
 
 
 def _handed(payload: bytes) -> Handed:
-    return Handed(*_HANDED.unpack(payload)[1:])
+    return Handed(*HANDED.unpack(payload)[1:])
 
 
 def _notes(payload: bytes) -> Fact:

@@ -42,6 +42,10 @@ class Writer:
         self._at = 0
         self._open()
 
+    def fileno(self) -> int:
+        """Of the file that is written to."""
+        return self._fd
+
     def write(self, payloads: Iterable[bytes]) -> None:
         """Append records, in one write to the file; where there is no room for all of them, as many as fit."""
         parts: list[bytes] = []

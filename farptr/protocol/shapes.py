@@ -239,6 +239,7 @@ _LISTED = {
 
 _LISTS: dict[str, Fits] = {
     "count": count,
+    "sockets": _row(count, count),
     "edges": _tuple_of(_row(_id, _or_none(name))),
     "kept": _tuple_of(_row(_id, text)),
     "measures": _tuple_of(_row(_id, text, _or_none(shape), _or_none(code))),

@@ -213,6 +213,8 @@ def cluster(request: pytest.FixtureRequest, _farptr_pool: Pool) -> Iterator[Run]
         if request.node.stash.get(_passed, False):  # an interrupted test has not passed, nor failed
             with _in_one_line("the test did not see that this failed"):
                 clean = settled(run)
+                if clean:
+                    _all_accounted(run)
     finally:
         lender.give_back(run, clean=clean)
 
@@ -227,6 +229,16 @@ def ledger(cluster: Run) -> Iterator[Callable[[], Ledger]]:
     if not cluster._session.closed:
         with _in_one_line("the account of this test's run does not balance"):
             cluster.ledger.check()
+
+
+def _all_accounted(run: Run) -> None:
+    """Fail when bytes passed that are not accounted for, to the byte: see ``conservation``."""
+    from farptr.testing.conservation import faults
+
+    __tracebackhide__ = True
+    found = faults(run)
+    if found:
+        raise pytest.fail.Exception(f"bytes of this test are not accounted for: {'; '.join(found)}", pytrace=False)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from farptr.journal import IN_MEMORY
 from farptr.protocol.errors import BrokerLost, FarptrError, UsageError, WorkerLost
 from farptr.testing.watch import HOUSEKEEPING
 
@@ -80,7 +81,7 @@ class Own:
         """Start it."""
         import farptr as fp
 
-        return fp.up(*wish.workers, **wish.options)
+        return fp.up(*wish.workers, **{"journal": IN_MEMORY, **wish.options})
 
     def give_back(self, run: Run, *, clean: bool) -> None:
         """End it."""
@@ -113,7 +114,7 @@ class Pool:
             owner = None
         if owner is None:
             with self._within(HOUSEKEEPING):
-                owner = self._owners[names] = fp.up(*names)
+                owner = self._owners[names] = fp.up(*names, journal=IN_MEMORY)
         assert owner._running is not None
         run = fp.connect(owner._running.info.address, **wish.options)
         run._sort(names)

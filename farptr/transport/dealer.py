@@ -89,6 +89,8 @@ class Dealer:
         """The connection was cut while the broker lives: nothing comes or goes until ``again``."""
         self.received = 1
         """Envelopes that have come; the welcome was the first."""
+        self.in_bytes = self.out_bytes = 0
+        """Bytes of all frames that the socket has given and taken, those of hello and welcome included."""
         # A connection that is dropped, perhaps in a cycle, must not leave its end to ZeroMQ: a context that is
         # collected before its socket waits for that for ever. The process's own end needs none of this.
         self._last_words: list[bytes] = []
@@ -176,14 +178,18 @@ class Dealer:
         close(sockets)
 
     def _say_hello(self, hello: dict[str, Any], timeout_s: float) -> dict[str, Any]:
-        self._socket.send(make_hello(hello))
+        words = make_hello(hello)
+        self._socket.send(words)
+        self.out_bytes += len(words)
         if not self._answered(timeout_s):
             self.check()
             raise NoRun(
                 f"nothing answers at {self.address} (waited {timeout_s:g} s)",
                 hint="`farptr ps` lists the runs; `farptr up julie toby` starts one",
             )
-        return read_welcome(self._socket.recv_multipart()[0], self.address)
+        words = self._socket.recv_multipart()[0]
+        self.in_bytes += len(words)
+        return read_welcome(words, self.address)
 
     def _unsay_hello(self) -> None:
         """Nobody waits for the welcome any more; a broker that has taken us in is told goodbye."""
@@ -233,7 +239,9 @@ class Dealer:
             if buffers:
                 self.bulk.send(envelope, None if self.cut else self)
             elif not self.cut:
-                self._socket.send(encode(header) + body)
+                frame = encode(header) + body
+                self._socket.send(frame)
+                self.out_bytes += len(frame)
         except zmq.Again:  # there is no connection to queue for
             self.cut = True
 
@@ -241,6 +249,7 @@ class Dealer:
         """Queue one message."""
         send, left = self._socket.send, len(buffers)
         send(frame, zmq.SNDMORE if left else 0)
+        self.out_bytes += len(frame) + sum(memoryview(buffer).nbytes for buffer in buffers)
         for buffer in buffers:
             left -= 1
             send(buffer, zmq.SNDMORE if left else 0)
@@ -307,12 +316,14 @@ class Dealer:
 
     def _envelope(self, frame: bytes) -> Envelope:
         header, end = read(frame)
+        self.in_bytes += len(frame)
         if not header.buffers:
             if header.kind in _HEEDED:
                 self._heed(header.kind, frame[end:])
             return Envelope(header, frame[end:])
         # The broker has checked the number of frames; asking the socket again would cost as much as a frame.
         buffers = tuple([self._socket.recv(copy=False).buffer for _ in range(header.buffers)])
+        self.in_bytes += sum(map(len, buffers))
         return self.bulk.read(Envelope(header, frame[end:], buffers), self)
 
     def _heed(self, kind: int, body: bytes) -> None:

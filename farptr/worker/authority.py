@@ -18,7 +18,7 @@ from farptr.protocol.commands import CELL, CLEAR, FORGET, LIST, NAMED, SEARCH
 from farptr.protocol.errors import NotAllowed, Report
 
 _NEEDED = {LIST: NAMES, NAMED: USE, SEARCH: USE, CLEAR: USE, FORGET: USE, CELL: RUN}
-_FREE_LISTS = ("count", "edges")
+_FREE_LISTS = ("count", "edges", "sockets")
 """They show numbers and ids alone."""
 _WORDS = {
     NAMES: "see what {0} has", USE: "use what others have on {0}", FETCH: "have {0}'s own data",

@@ -115,7 +115,9 @@ class WorkerCore:
             FORGET: finding.forget, CELL: self._cells.run, FUNCTION: self._functions.keep,
         }  # fmt: skip
 
+        self.sockets: Callable[[], tuple[int, int]] = lambda: (0, 0)  # bytes in and out, which its shell counts
         self._plain_lists: dict[str, Callable[[], Any]] = {
+            "sockets": lambda: self.sockets(),
             "count": lambda: len(self.store), "edges": self.store.edges, "kept": self.store.kept,
             "measures": lambda: tuple([measures_of(*row) for row in self.store.listing()]),
         }  # fmt: skip

@@ -146,6 +146,7 @@ def _loop(
     for row in welcome["roster"]:
         core.know(row)
     core.load(arrays)
+    core.sockets = lambda: (dealer.in_bytes, dealer.out_bytes)
     own = f", own data: {', '.join(sorted(arrays))}" if arrays else ""
     log.info("joined run %s as party %d%s", welcome["run"], welcome["number"], own)
     envelope: Envelope | None

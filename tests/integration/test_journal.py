@@ -10,11 +10,13 @@ import sys
 import warnings
 
 import numpy as np
+import psutil
 import pytest
 
 import farptr as fp
 from farptr.client.account import JournalStopped
 from farptr.client.cells import run_cell
+from farptr.client.status import status
 from farptr.journal.reading import Reader
 from farptr.journal.records import Came, Handed
 from tests.integration.commands import FARPTR
@@ -204,3 +206,31 @@ def test_monitor_shows_envelopes_of_a_run_that_is_up(tmp_path):
         assert "julie joined" in shown
     finally:
         command("down", "-c", "watched", cwd=tmp_path)
+
+
+def test_a_writing_process_that_is_killed_stops_the_journal_and_ps_says_so(tmp_path):
+    with fp.up("julie", journal=tmp_path / "runs") as sim:
+        x = fp.tensor([1.0, 2.0]).send(sim[0])
+        assert sim.ledger.receipts
+        (writer,) = psutil.Process(sim._running.info.broker_pid).children()
+        writer.kill()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            while not caught:
+                sim.sync()
+        assert "is gone" in str(caught[0].message)
+        assert "the journal has stopped" in status(sim._running.info).trouble
+        assert x.get().tolist() == [1.0, 2.0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", JournalStopped)
+            sim.close()
+
+
+def test_nothing_of_a_journal_outlives_its_run(tmp_path):
+    with fp.up("julie", journal=tmp_path / "runs") as sim:
+        (writer,) = psutil.Process(sim._running.info.broker_pid).children()
+        x = fp.tensor([1.0]).send(sim[0])
+        for _ in range(20_000):
+            x = x + 1
+    assert not writer.is_running() or writer.status() == psutil.STATUS_ZOMBIE  # whose parent was not there to see it
+    assert fp.open_journal(tmp_path / "runs").manifest["balance"]["faults"] == []

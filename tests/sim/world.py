@@ -18,7 +18,7 @@ import gc
 import itertools
 import random
 import zlib
-from collections import deque
+from collections import Counter, deque
 from typing import Any
 
 from farptr.broker.core import BrokerCore
@@ -29,6 +29,7 @@ from farptr.client.graph import named
 from farptr.client.pointer import Pointer
 from farptr.client.run import Run
 from farptr.client.session import Session
+from farptr.journal.tally import Tally
 from farptr.network.network import Network
 from farptr.protocol import body as bodies
 from farptr.protocol.commands import KEEP_NOT, Envelope
@@ -63,6 +64,11 @@ def frames(envelope: Envelope) -> Frames:
     return encode(header), bytes(body), tuple(bytes(b) for b in buffers)
 
 
+def bytes_of(message: Frames) -> int:
+    """Bytes of all frames."""
+    return len(message[0]) + len(message[1]) + sum(map(len, message[2]))
+
+
 def envelope_of(message: Frames) -> Envelope:
     raw, body, buffers = message
     header = decode(raw)
@@ -83,7 +89,9 @@ class SimConnection:
 
     def send(self, envelope: Envelope) -> None:
         if not self.closed:
-            self._world.up[self.number].queue.append(frames(envelope))
+            message = frames(envelope)
+            self._world.sent[self.number] += bytes_of(message)
+            self._world.up[self.number].queue.append(message)
             self._world.perhaps_step()
 
     def own(self, envelope: Envelope) -> Envelope:
@@ -163,6 +171,12 @@ class World:
         self.down: dict[int, Link] = {}
         self._log: deque[tuple[int, str, bytes]] = deque(maxlen=80)
         self.broker = BrokerCore(run="world", epoch=1 + seed % 1000, seed=seed)
+        self.tally = self.broker.watch = Tally()
+        self.lost: Counter[int] = Counter()
+        """Bytes that the network lost, by whom they were for."""
+        self.sent: Counter[int] = Counter()
+        self.got: Counter[int] = Counter()
+        """Bytes that each party has put on its link, and taken from it."""
         self.workers: dict[str, WorkerCore] = {}
         self.by_number: dict[int, WorkerCore] = {}
         self.sessions: dict[int, SimSession] = {}
@@ -232,8 +246,16 @@ class World:
 
     def put(self, deliveries: list[Delivery]) -> None:
         """Deliveries are on their way."""
-        for destination, frame, buffers, *_ in deliveries:
-            if destination in self.down:
+        for delivery in deliveries:
+            destination, frame, buffers = delivery[:3]
+            if destination not in self.down:
+                self.tally.cut(delivery, "its destination is gone")
+            else:
+                if delivery.lost:
+                    self.tally.cut(delivery, delivery.lost)
+                    self.lost[destination] += len(frame) + sum(map(len, buffers))
+                else:
+                    self.tally.handed(delivery)
                 _, end = read(frame)
                 self.down[destination].queue.append((frame[:end], frame[end:], buffers))
 
@@ -292,6 +314,8 @@ class World:
         if self.steps > STEPS_AT_MOST:
             raise Deadlock("no end of deliveries\n" + self.history())
         self._log.append((self.steps, link.name, message[0]))
+        if links is self.down:
+            self.got[number] += bytes_of(message)
         self.digest = zlib.crc32(message[1], zlib.crc32(message[0], zlib.crc32(link.name.encode(), self.digest)))
         if links is self.up:
             self._post(self.broker.receive(number, message[0] + message[1], message[2]))
@@ -317,9 +341,10 @@ class World:
             core.told(envelope)
             return
         question = core.ask_for_ids()
-        if question is not None:
-            queue.append(frames(question))
-        queue.extend([frames(e) for e in core.turn(envelope)])
+        answers = [*([] if question is None else [question]), *core.turn(envelope)]
+        messages = [frames(e) for e in answers]
+        self.sent[core.number] += sum(map(bytes_of, messages))
+        queue.extend(messages)
         core.check()
 
     def perhaps_step(self) -> None:
@@ -357,8 +382,18 @@ class World:
             self._drop_handles()
             self._quiesce()
         self._let_go_of_kept()
+        self._assert_accounted()
         left = self._left()
         assert not left, f"World seed {self.seed}: after everything was dropped there is left:\n" + "\n".join(left)
+
+    def _assert_accounted(self) -> None:
+        """Every byte that passed the broker met its end, and is what the parties have sent and taken."""
+        assert not self.tally.faults(), self.tally.faults()
+        if type(self) is not World:
+            return  # its links lose and repeat what they were given
+        for number in {*self.up}:
+            told = self.tally.came_bytes[number], self.tally.handed_bytes[number] + self.lost[number]
+            assert (self.sent[number], self.got[number]) == told, f"World seed {self.seed}: party {number}"
 
     def _quiesce(self) -> None:
         """Flush and deliver until that changes nothing: a reply can bring references that must go back."""

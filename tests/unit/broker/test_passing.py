@@ -14,6 +14,8 @@ EPOCH = 7
 class Noted:
     """A watch that keeps what it is told."""
 
+    trouble = ""
+
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
 
