@@ -11,6 +11,7 @@ import click
 from farptr.cli.interrupts import ignored
 from farptr.cli.manual import Manual
 from farptr.cli.names import RUN_VARIABLE, complete_file
+from farptr.cli.net import model, net_option, read
 from farptr.cli.wanted import from_options, functions_of, functions_options, journal_option, workers_options
 
 GRACE_S = 5.0
@@ -55,6 +56,7 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
 @workers_options
 @functions_options
 @journal_option
+@net_option
 @click.option("-m", "--module", is_flag=True, help="SCRIPT is a module, as for `python -m`.")
 @click.option(
     "--grace",
@@ -74,6 +76,7 @@ def run(
     functions: bool,
     functions_private: bool,
     journal: str | None,
+    net: str | None,
     module: bool,
     grace: float,
     script: str,
@@ -107,7 +110,9 @@ def run(
     # Unbuffered: what the script has printed is out, however it ends.
     command = [sys.executable, "-u", *(["-m"] if module else []), script, *arguments]
     allowed = functions_of(functions, functions_private)
+    network = read(net)
     with start(wanted, mark=mark, functions=allowed, journal=journal and os.path.abspath(journal)) as running:  # noqa: PTH100
+        model(running, network)
         own = {
             RUN_VARIABLE: running.info.name,
             "FARPTR_RUNTIME_DIR": str(running.info.directory.parent),

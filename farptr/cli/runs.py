@@ -10,6 +10,7 @@ import click
 from farptr.cli.interrupts import ignored
 from farptr.cli.manual import Manual
 from farptr.cli.names import complete_log, complete_worker, run_option
+from farptr.cli.net import model, net_option, read
 from farptr.cli.output import INTERRUPTED, console, hint_next, json_option, option_for, print_json
 from farptr.cli.roles import join_from_afar
 from farptr.cli.wanted import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 @memory_limit_option
 @allow_option
 @journal_option
+@net_option
 @functions_options
 @bind_options
 @run_option()
@@ -49,6 +51,7 @@ def up(
     memory_limit: int | None,
     allow: str | None,
     journal: str | None,
+    net: str | None,
     functions: bool,
     functions_private: bool,
     bind: str | None,
@@ -64,6 +67,7 @@ def up(
     A worker that --restart starts again has its own data, and nothing else. With --memory-limit an operation that needs
     more fails with WorkerOutOfMemory, and the worker goes on (Linux only).
     With --allow only the clients it names may see, use and fetch what workers have, and run functions there.
+    With --net what passes between the parties takes time, or is lost, as a file describes (docs/network.md).
     With --bind workers and clients on other machines can join, each with a key (`farptr keys`); NAMEs may be left out.
 
     Examples:
@@ -74,7 +78,7 @@ def up(
       farptr up toby --bind tcp://192.0.2.7:7600
 
     Exit codes:
-      2  an illegal name     4  a run of that name is up
+      2  an illegal name, a network that cannot be meant     4  a run of that name is up
       5  a worker did not start, or could not load its file; --bind, and nobody has a key
       6  the broker died while the logs were shown     130  ended by Ctrl-C
     """
@@ -84,6 +88,7 @@ def up(
     if json and not detach:
         raise click.UsageError("--json goes with -d: what follows in the foreground are logs")
     allowed = functions_of(functions, functions_private)
+    network = read(net)
     running = start(
         _workers(names, count, may_be_none=bind is not None),
         name=run,
@@ -96,6 +101,7 @@ def up(
         allow=allowed_text(allow),
         journal=journal and os.path.abspath(journal),  # noqa: PTH100 - as the shell has it
     )
+    model(running, network)
     _show_started(running.info, detach=detach, as_json=json)
     return 0 if detach else _attend(running)
 

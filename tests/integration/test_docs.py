@@ -58,6 +58,11 @@ HELD = {
     "docs/journal.md": {"pycon": _PROMPTS, "bash": _LEGAL},
     "docs/keys.md": {"bash": _LEGAL},
     "docs/ledger.md": {"pycon": _PROMPTS, "bash": _LEGAL},
+    "docs/network.md": {
+        "pycon": _PROMPTS,
+        "bash": _LEGAL,
+        "toml": "tests/unit/network/test_units.py::test_the_pages_file",
+    },
     "docs/numpy.md": {"pycon": _PROMPTS},
     "docs/performance.md": {"bash": f"{_HERE}::test_programs_that_pages_name_exist"},
     "docs/protocol.md": {},

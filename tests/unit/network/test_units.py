@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -165,6 +167,26 @@ def test_files_that_cannot_be_meant_name_themselves(text: str, tmp_path) -> None
     (tmp_path / "net.toml").write_text(text)
     with pytest.raises(BadNetwork, match=r"net\.toml"):
         Network.from_toml(tmp_path / "net.toml")
+
+
+def test_the_pages_file(tmp_path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "network.md").read_text(encoding="utf-8")
+    (text,) = re.findall("```toml\n(.*?)```", page, re.S)
+    (tmp_path / "net.toml").write_text(text)
+    made = Network.from_toml(tmp_path / "net.toml")
+    assert made.names() == {"julie", "toby"}
+    assert made.changes[0].at_s == 30
+
+
+def test_the_pages_presets() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "network.md").read_text(encoding="utf-8")
+    for name, preset in PRESETS.items():
+        up, down = (f"{link.bandwidth_bytes_s * 8 / 1e6:g}" for link in (preset.up, preset.down))
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
+        cells = [cell.strip() for cell in row.split("|")[2:5]]
+        rates = [rate_bytes_s(cell) * 8 / 1e6 for cell in cells[:2]]
+        assert [f"{rate:g}" for rate in rates] == [up, down]
+        assert time_s(cells[2]) == preset.up.latency.typical_s
 
 
 def test_names_are_legal() -> None:
