@@ -354,3 +354,15 @@ def test_threads_of_a_function_may_print(run, capsys):
     assert julie.run(threads).get() == 1
     assert "thread 3" in capsys.readouterr().out
     assert works(run)
+
+
+def test_the_example_fits_and_fetches_sums_alone():
+    example = Path(__file__).parents[2] / "examples" / "functions_on_workers.py"
+    done = subprocess.run([sys.executable, str(example)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert "[north] 167 of 200 patients" in lines
+    assert "intercept, age, dose: [ 3.13  0.1  -2.01]" in lines
+    assert "fetched: 24 bytes from adder to me" in lines
+    assert "pushed: 96 bytes from east to adder" in lines
+    assert len(lines) == 3 + 1 + 1 + 3 + 3
