@@ -33,21 +33,23 @@ def summed_up(age, dose, outcome, *, settings):
 
 def main():
     """Fit, and show what was learnt, and what left the clinics."""
-    with tempfile.TemporaryDirectory() as folder:
-        # Functions can print and return a clinic's own data: the clinics say twice that they may run here.
-        with fp.up(write_shards(folder), "adder", functions="private", seed=1) as sim:
-            *clinics, adder = sim
-            squares, products = [], []
-            for clinic in clinics:  # nothing waits: all of them work at the same time
-                settings = fp.send({"youngest": 30, "unit": "years"}, clinic)
-                told = summed_up(clinic["age"], clinic["dose"], clinic["outcome"], settings=settings)
-                squares.append(told["squares"].move(adder))
-                products.append(told["products"].move(adder))
-            fitted = adder.run(lambda a, b: np.linalg.solve(sum(a), sum(b)), squares, products).get()
-            print("intercept, age, dose:", np.round(fitted, 2))
-            for row in sim.traffic():
-                if row.value_bytes and row.what != "sent":
-                    print(f"{row.what}: {row.value_bytes} bytes from {row.source} to {row.destination}")
+    # Functions can print and return a clinic's own data: the clinics say twice that they may run here.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        fp.up(write_shards(folder), "adder", functions="private", seed=1) as sim,
+    ):
+        *clinics, adder = sim
+        squares, products = [], []
+        for clinic in clinics:  # nothing waits: all of them work at the same time
+            settings = fp.send({"youngest": 30, "unit": "years"}, clinic)
+            told = summed_up(clinic["age"], clinic["dose"], clinic["outcome"], settings=settings)
+            squares.append(told["squares"].move(adder))
+            products.append(told["products"].move(adder))
+        fitted = adder.run(lambda a, b: np.linalg.solve(sum(a), sum(b)), squares, products).get()
+        print("intercept, age, dose:", np.round(fitted, 2))
+        for row in sim.traffic():
+            if row.value_bytes and row.what != "sent":
+                print(f"{row.what}: {row.value_bytes} bytes from {row.source} to {row.destination}")
 
 
 if __name__ == "__main__":
