@@ -13,7 +13,7 @@ from typing import Any
 
 from farptr.protocol import body as bodies
 from farptr.protocol import commands as c
-from farptr.protocol import marked, values
+from farptr.protocol import marked, plain, values
 from farptr.protocol.errors import FarptrError
 from farptr.protocol.header import Kind
 
@@ -85,6 +85,8 @@ def _value(wire: Any) -> tuple[int, str, list[int]]:
     tag = str(wire[0])
     if tag == marked.TENSOR:  # data like any other
         return marked.size_bytes(wire), values.ARRAY, []
+    if tag == plain.PLAIN_VALUE:  # so is this
+        return plain.size_bytes(wire[1]), values.ARRAY, []
     return (values.encoded_bytes(wire) if tag == values.ARRAY else 0), tag, [wire[1]] if tag == values.POINTER else []
 
 
@@ -108,7 +110,7 @@ def _arrays_bytes(wire: Any) -> int:
         return 0
     if wire[0] == values.ARRAY:
         return values.encoded_bytes(wire)
-    return sum(map(_arrays_bytes, wire[1])) if wire[0] in ("t", "l") else 0
+    return sum(map(_arrays_bytes, wire[1])) if wire[0] in values.GROUPS else 0
 
 
 def _moved(item: Any) -> _Parts:
@@ -131,6 +133,10 @@ def _cell(item: Any) -> _Parts:
     return [], [], "", 0, "", []
 
 
+def _function(item: Any) -> _Parts:
+    return [], [], "", _arrays_bytes(item[3]), values.ARRAY, []
+
+
 def _unknown(item: Any) -> _Parts:
     return [], list(dict.fromkeys(_names_anywhere(item[2:]))), ANYTHING, 0, "", []
 
@@ -151,6 +157,7 @@ _COMMANDS: dict[int, Callable[[Any], _Parts]] = {
     c.SEND: _send, c.PUSH: _send, c.CALL: _call, c.GET: _about_one, c.ASK: _about_one, c.MOVE: _moved,
     c.PULL_HERE: _about_one, c.PULL: _moved, c.LIST: _texts, c.NAMED: _texts, c.KEEP: _about_one, c.CLEAR: _texts,
     c.TAG: _tagged, c.SEARCH: _texts, c.PUBLISH: _about_one, c.FORGET: _texts, c.CELL: _cell,
+    c.FUNCTION: _function,
 }  # fmt: skip
 
 
@@ -173,8 +180,8 @@ def _answer(item: Any) -> Note | None:
 
 def _is_row(row: Any) -> bool:
     """Of a listing that holds values: see ``farptr.worker.listing``."""
-    return isinstance(row, tuple) and len(row) > 2 and row[1] in ("A", "T") and isinstance(row[2], tuple | str)
+    return isinstance(row, tuple) and len(row) > 2 and row[1] in ("A", "T", "K") and isinstance(row[2], tuple | str)
 
 
 def _row(row: Any) -> tuple[int, int]:
-    return (row[0], marked.size_bytes(row[2])) if row[1] == "A" else (row[0], len(row[2]))
+    return (row[0], marked.size_bytes(row[2]) if row[1] == "A" else len(row[3] if row[1] == "K" else row[2]))

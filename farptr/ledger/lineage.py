@@ -137,6 +137,12 @@ class Lineage:
         self._tainted[worker] = version
         return version
 
+    def run(self, worker: int, made: list[int], used: list[int], own: list[Origin]) -> None:
+        """A function that a client wrote ran where the operands lead (without any: on that worker)."""
+        version = self.anything(owner_of(self._end_of(used[0])) if used else worker, used)
+        for name in made:
+            self.new(name, [version], own=own)
+
     def _had(self, worker: int, used: Iterable[int]) -> list[int]:
         """Versions of all that a worker is known to have, and of these."""
         return [*[v for name, v in self.now.items() if owner_of(name) == worker], *map(self.of, used)]

@@ -9,10 +9,12 @@ from farptr.journal.lineage import ANYTHING as NOT_UNDERSTOOD
 from farptr.journal.records import Handed
 from farptr.ledger.lineage import Lineage
 from farptr.protocol import commands as c
+from farptr.protocol.functions import is_call
+from farptr.protocol.operations import ROWS
 
 _ARRAY, _POINTER = "A", "P"
 _ARGUMENTS = -1
-_METADATA = frozenset({"shape", "dtype", "here", "ndim", "size", "itemsize", "nbytes", "len", "facts"})
+_METADATA = frozenset({"shape", "dtype", "here", "ndim", "size", "itemsize", "nbytes", "len", "facts", ROWS})
 
 Receive = Callable[[Handed, str, int, int, int], None]
 """Record, what, version, name, bytes."""
@@ -30,7 +32,8 @@ class Seeing:
             c.SEND: self._sent, c.PUSH: self._pushed, c.CALL: self._call, c.GET: self._question, c.ASK: self._question,
             c.MOVE: self._moved, c.PULL: self._moved, c.PULL_HERE: self._nothing, c.LIST: self._listing,
             c.NAMED: self._named, c.SEARCH: self._named, c.TAG: self._tagged, c.PUBLISH: self._published,
-            c.CELL: self._cell, c.KEEP: self._nothing, c.CLEAR: self._nothing, c.FORGET: self._nothing,
+            c.CELL: self._cell, c.FUNCTION: self._function, c.KEEP: self._nothing, c.CLEAR: self._nothing,
+            c.FORGET: self._nothing,
         }  # fmt: skip
 
     def command(self, record: Handed, root: int, worker: int, note: Note) -> None:
@@ -90,7 +93,10 @@ class Seeing:
     def _call(self, record: Handed, root: int, worker: int, note: Note) -> None:
         _, _, made, used, text, size, _, _ = note
         own = [(root, _ARGUMENTS)] if size else []
-        self._lineage.call(made, used, text, own)
+        if is_call(text):
+            self._lineage.run(worker, made, used, own)
+        else:
+            self._lineage.call(made, used, text, own)
         if size:
             version = self._lineage.new(0, (), raw=True, own=own)
             self._receive(record, "sent" if record.source == root else "pushed", version, 0, size)
@@ -128,6 +134,10 @@ class Seeing:
 
     def _cell(self, record: Handed, root: int, worker: int, note: Note) -> None:
         self._asked[root, note[0]] = ("cell", self._lineage.anything(worker, ()), 0, "")
+
+    def _function(self, record: Handed, root: int, worker: int, note: Note) -> None:
+        version = self._lineage.new(0, (), raw=True, own=[(root, _ARGUMENTS)])
+        self._receive(record, "sent", version, 0, note[5])
 
     def _anything(self, record: Handed, root: int, worker: int, note: Note) -> None:
         """A command that is not understood: what it touches, and all that its worker has, may be made of each other."""

@@ -15,6 +15,7 @@ import contextlib
 import copy
 import io
 import pickle
+import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -137,6 +138,8 @@ class Heard(io.TextIOBase):
         self._printed = Printed()
         self._warned: list[tuple[str, str]] = []
         self._told: set[tuple[str, str]] = set()
+        self._thread = 0
+        """The one that may send, while this listens."""
 
     def writable(self) -> bool:
         """Yes."""
@@ -145,12 +148,16 @@ class Heard(io.TextIOBase):
     def write(self, text: str) -> int:
         """Take in a piece; whole lines may be told at once."""
         self._printed.write(text)
-        tell = self._turn.tell
-        if tell is not None and ("\n" in text or "\r" in text) and self._printed.complete:
+        ends_a_line = "\n" in text or "\r" in text
+        if ends_a_line and self._thread == threading.get_ident() and self._printed.complete:
             with shielded:
-                if tell.due():
-                    tell.send(self._turn.out.at_once(self._said(self._printed.take())))
+                self._tell()
         return len(text)
+
+    def _tell(self) -> None:
+        tell = self._turn.tell
+        if tell is not None and tell.due():
+            tell.send(self._turn.out.at_once(*self._said(self._printed.take())))
 
     def _warn(self, message: Any, category: Any, *_: Any, **__: Any) -> None:
         told = (str(getattr(category, "__name__", category)), cut(text_of(message), MAX_MESSAGE_CHARACTERS))
@@ -158,10 +165,13 @@ class Heard(io.TextIOBase):
             self._told.add(told)
             self._warned.append(told)
 
-    def _said(self, text: str) -> Command:
-        rows = tuple([(_clean(kind), _clean(words)) for kind, words in self._warned])
+    def _said(self, text: str) -> tuple[Command, int]:
+        """What is told now, and its bytes."""
+        text = text_of(text)
+        rows = tuple([(text_of(kind), words) for kind, words in self._warned])
         self._warned.clear()
-        return (self._number, SAID, (_clean(text), rows))
+        size_bytes = sum(len(part.encode()) for part in (text, *[part for row in rows for part in row]))
+        return (self._number, SAID, (text, rows)), size_bytes
 
     def __enter__(self) -> Heard:
         self._stack = contextlib.ExitStack()
@@ -170,19 +180,17 @@ class Heard(io.TextIOBase):
         self._stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("always")
         warnings.showwarning = self._warn
+        self._thread = threading.get_ident()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._thread = 0
         self._stack.close()
         text = self._printed.text()
         if text or self._warned:
-            self._turn.out.count(None, len(text.encode("utf-8", "replace")))
-            self._turn.out.reply(self._said(text))
-
-
-def _clean(text: str) -> str:
-    """Without halves of surrogate pairs, which no encoding takes."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+            said, size_bytes = self._said(text)
+            self._turn.out.count(None, size_bytes)
+            self._turn.out.reply(said)
 
 
 # ---------------------------------------------------------------- operations on values that are no arrays

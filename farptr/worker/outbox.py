@@ -122,9 +122,10 @@ class Outbox:
         batch.value_bytes += plain.size_bytes(wire[1])
         return wire
 
-    def at_once(self, answer: tuple[Any, ...]) -> Envelope:
+    def at_once(self, answer: tuple[Any, ...], value_bytes: int) -> Envelope:
         """An envelope for the root that leaves before the turn ends."""
         batch = _Batch()
+        batch.value_bytes = value_bytes
         batch.items.append(answer)
         return self._envelope(Kind.REPLY, self._root, self._hop, batch)
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -275,3 +276,93 @@ def test_what_a_function_says_goes_to_who_runs_it(run, processes, monkeypatch):
     assert heard.getvalue() == ""
     made.get()
     assert heard.getvalue() == "[julie] for the other\n"
+
+
+# ---------------------------------------------------------------- the account
+
+
+@pytest.fixture
+def shard(tmp_path):
+    np.savez(tmp_path / "shard.npz", x=[1.0, 2.0])
+    return str(tmp_path / "shard.npz")
+
+
+def test_the_journal_and_the_account_know_of_functions(tmp_path, shard):
+    with fp.up({"julie": shard}, "toby", functions="private", journal=tmp_path / "runs") as sim:
+        julie, toby = sim
+        x, other = julie["x"], fp.tensor([3.0]).send(toby)
+        word = fp.send({"text": "x" * 50}, toby).send(julie)
+        assert add(other).get().tolist() == [4.0]
+        made = x.send(toby).apply(lambda x: {"sum": x.sum()})
+        sim.ledger.assert_never_saw("me", source="julie/x")
+        seen = len(sim.view("me").receipts)
+        assert float(made["sum"].get(all=True)) == 3.0
+        (new,) = sim.view("me").receipts[seen:]
+        assert (new.value_bytes, new.kind) == (8, "derived")
+        assert "julie/*" in new.sources  # nobody sees into a function: it may have taken all that julie has
+        with pytest.raises(fp.DataSeen):
+            sim.ledger.assert_never_saw("me", source="julie/x")
+        assert len(word.get_copy(all=True)["text"]) == 50
+        assert sim.view("me").receipts[-1].value_bytes == len("text") + 50
+        sim.ledger.check()
+        path = sim.journal
+    assert fp.open_journal(path).manifest["balance"]["faults"] == []
+
+
+def test_what_a_function_prints_counts_as_seen(tmp_path, shard):
+    with fp.up({"julie": shard}, functions="private", journal=tmp_path / "runs") as sim:
+        made = sim["julie"]["x"].apply(lambda x: print(x.tolist()))
+        sim.sync()
+        assert sim.ledger.saw("me", "julie/x")[0].value_bytes == len("[1.0, 2.0]\n")
+        with pytest.raises(fp.DataSeen):
+            sim.ledger.assert_never_saw("me", source="julie/x")
+        made.free()
+
+
+def test_what_is_told_at_once_counts_too(tmp_path, capsys):
+    with fp.up("julie", functions=True, journal=tmp_path / "runs") as sim:
+
+        def slowly(seconds):
+            until_s, lines = time.monotonic() + seconds, 0
+            while time.monotonic() < until_s:
+                print("line", lines)
+                lines += 1
+                time.sleep(0.02)
+            return lines
+
+        assert int(sim["julie"].run(slowly, 0.3).get()) == len(capsys.readouterr().out.splitlines())
+        receipts = [r for r in sim.view("me").receipts if r.what == "asked"]
+        assert len(receipts) > 1  # some of it was told while the function ran
+        assert sum(r.value_bytes for r in receipts) > len("line 0\n") * 5
+
+
+def test_threads_of_a_function_may_print(run, capsys):
+    julie, _ = run
+
+    def threads():
+        def say(n):
+            for _ in range(200):
+                print(f"thread {n}")
+
+        started = [threading.Thread(target=say, args=(n,)) for n in range(4)]
+        for thread in started:
+            thread.start()
+        while any(thread.is_alive() for thread in started):
+            print("main")
+        return 1
+
+    assert julie.run(threads).get() == 1
+    assert "thread 3" in capsys.readouterr().out
+    assert works(run)
+
+
+def test_the_example_fits_and_fetches_sums_alone():
+    example = Path(__file__).parents[2] / "examples" / "functions_on_workers.py"
+    done = subprocess.run([sys.executable, str(example)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert "[north] 167 of 200 patients" in lines
+    assert "intercept, age, dose: [ 3.13  0.1  -2.01]" in lines
+    assert "fetched: 24 bytes from adder to me" in lines
+    assert "pushed: 96 bytes from east to adder" in lines
+    assert len(lines) == 3 + 1 + 1 + 3 + 3
