@@ -12,7 +12,22 @@ from typing import Any
 
 import click
 
-from farptr.cli import bench, completion, demo, doctor, faults, gc, keys, ledger, members, roles, run, runs, shell
+from farptr.cli import (
+    bench,
+    completion,
+    demo,
+    doctor,
+    faults,
+    gc,
+    keys,
+    ledger,
+    members,
+    pictures,
+    roles,
+    run,
+    runs,
+    shell,
+)
 from farptr.cli.manual import ManualGroup, listed
 from farptr.cli.output import ReaderLeft, exit_code_of
 
@@ -106,6 +121,7 @@ for _command in (
     *faults.COMMANDS,
     gc.gc,
     *ledger.COMMANDS,
+    *pictures.COMMANDS,
     run.run,
     shell.shell,
     demo.demo,
