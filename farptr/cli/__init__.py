@@ -12,7 +12,23 @@ from typing import Any
 
 import click
 
-from farptr.cli import bench, completion, demo, doctor, faults, gc, keys, ledger, members, net, roles, run, runs, shell
+from farptr.cli import (
+    bench,
+    completion,
+    demo,
+    doctor,
+    faults,
+    gc,
+    keys,
+    ledger,
+    members,
+    net,
+    pictures,
+    roles,
+    run,
+    runs,
+    shell,
+)
 from farptr.cli.manual import ManualGroup, listed
 from farptr.cli.output import ReaderLeft, exit_code_of
 
@@ -107,6 +123,7 @@ for _command in (
     gc.gc,
     *ledger.COMMANDS,
     *net.COMMANDS,
+    *pictures.COMMANDS,
     run.run,
     shell.shell,
     demo.demo,

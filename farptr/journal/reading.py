@@ -8,6 +8,7 @@ Laws
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,10 @@ class Reader:
             self.cut = self.cut or f"it has no last word: {why}; {self._records} records"
             if head is not None:
                 raise self._damaged(files[-1] if files else self.path, "is shorter than its manifest says")
+
+    def until(self, end_ns: int | None) -> Iterator[Record]:
+        """The records up to a moment of the run; None for all."""
+        return itertools.takewhile(lambda record: end_ns is None or record.time_ns <= end_ns, self)
 
     def _of_file(self, file: IO[bytes], *, first: bool, last: bool) -> Iterator[Record]:
         path = Path(file.name)

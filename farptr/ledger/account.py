@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from farptr.journal.reading import Reader
+from farptr.journal.records import Record
 from farptr.ledger.folding import Fold
 from farptr.ledger.lineage import ANYTHING
 from farptr.ledger.receipts import Line, Receipt
@@ -16,6 +17,7 @@ from farptr.protocol.ids import id_of, worker_of
 from farptr.protocol.names import did_you_mean
 
 Unless = str | Callable[[Receipt], bool] | None
+Also = Callable[[Fold], Iterable[Callable[[Record], None]]]
 _AGGREGATE = "aggregate"
 
 
@@ -25,9 +27,17 @@ class Ledger:
     It is that of the moment when it was made. Nothing is asked of the run.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, also: Also = lambda _: (), until_ns: int | None = None) -> None:
+        """``also``: other folds of the same records, given this one's; each has a record after it.
+        ``until_ns``: up to that moment of the run.
+        """
         self._reader = reader
-        self._fold = Fold().fold(reader)
+        self._fold = fold = Fold()
+        others = list(also(fold))
+        for record in reader.until(until_ns):
+            fold.add(record)
+            for other in others:
+                other(record)
         self.path = reader.path
         self.manifest = dict(reader.manifest)
 

@@ -131,6 +131,12 @@ def svg(drawing: Drawing, words: str) -> str:
     )
 
 
+def picture(drawing: Drawing, words: str) -> str:
+    """As ``svg``, as a file of its own."""
+    inner = svg(drawing, words).removeprefix('<div style="overflow-x: auto">').removesuffix("</div>")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{inner}\n'
+
+
 def cleaned(text: str) -> str:
     """Any text, for use in SVG: escaped, on one line, without characters that XML forbids."""
     return escape("".join(c if c.isprintable() else " " for c in text))

@@ -196,6 +196,14 @@ def test_the_command_line(sim, tmp_path):
     named = {event["args"]["name"] for event in events if event["ph"] == "M"}
     assert named == {"broker", "julie (worker)", "toby (worker)", "carol (worker)", "me (client)"}
     assert {"np:mean", ".mean", "mean"} & {word for e in events for word in e["name"].split(", ")}
+    command("report", path, "-o", "report.html", cwd=tmp_path)
+    assert "The account balances" in (tmp_path / "report.html").read_text()
+    for what in ("sequence", "matrix", "pointers"):
+        command("draw", what, path, cwd=tmp_path)
+        assert (tmp_path / f"{what}.svg").read_text().startswith("<?xml")
+    assert "<svg" in command("draw", "sequence", path, "--to", "100", "-o", "-", cwd=tmp_path).stdout
+    command("draw", "matrix", path, "--from", "1", cwd=tmp_path, code=2)
+    command("report", "nowhere", cwd=tmp_path, code=3)
     assert len([e for e in events if e["ph"] == "s"]) == len([e for e in events if e["ph"] == "f"]) > 0
 
 
