@@ -108,11 +108,26 @@ def test_lines_through_a_pipe(text, printed, capsys):
 
 def test_every_command_that_prints_rows_has_json():
     with_json = {name for name, command in cli.commands.items() if any(p.name == "json" for p in command.params)}
-    rows = {"up", "ps", "objects", "add", "rm", "kill", "stop", "cont", "restart", "doctor", "gc", "bench", "ledger"}
+    rows = {
+        "up",
+        "ps",
+        "objects",
+        "add",
+        "rm",
+        "kill",
+        "stop",
+        "cont",
+        "restart",
+        "doctor",
+        "gc",
+        "bench",
+        "ledger",
+        "link",
+    }
     assert with_json == rows
 
 
 def test_every_command_that_concerns_a_run_takes_c():
     with_run = {name for name, command in cli.commands.items() if any("-c" in p.opts for p in command.params)}
-    acting = {"add", "rm", "kill", "stop", "cont", "restart"}
+    acting = {"add", "rm", "kill", "stop", "cont", "restart", "link"}
     assert with_run == {"up", "down", "ps", "objects", "logs", "shell", "broker", "gc", "monitor"} | acting
