@@ -168,7 +168,10 @@ class Links:
         try:
             if what is None:
                 raise BadNetwork(f"the network cannot do {asked.get('do')!r}")
-            return {"done": what(self, asked)}
+            done = what(self, asked)
+            if self._core.watch and asked["do"] != "state":
+                self._core.watch.modelled({name: value for name, value in asked.items() if name != "what"})
+            return {"done": done}
         except BadNetwork as error:
             return {"error": (error.message, error.hint)}
         except (LookupError, TypeError, ValueError, AttributeError) as error:

@@ -36,6 +36,9 @@ class Watch(Protocol):
     def dropped(self, source: int, header: Header, wire_bytes: int, why: str) -> None:
         """An envelope that came goes nowhere."""
 
+    def modelled(self, change: dict[str, Any]) -> None:
+        """A client has changed the modelled network, as it asked for."""
+
     def state(self) -> dict[str, Any] | None:
         """How a journal does, in plain values, with all it was told so far in place; None for what is none."""
 

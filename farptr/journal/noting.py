@@ -105,6 +105,10 @@ class Journal:
                   "bytes": wire_bytes, "why": why, "cut": True}  # fmt: skip
         self._note("dropped", fields)
 
+    def modelled(self, change: dict[str, Any]) -> None:
+        """The modelled network is another one."""
+        self._note("network", change)
+
     def _note(self, what: str, fields: dict[str, Any]) -> None:
         self._put(encode_fact(self.clock(), what, fields))
 

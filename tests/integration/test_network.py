@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import farptr as fp
+from farptr.journal.reading import Reader
+from farptr.journal.records import Fact
 from tests.conftest import until
 from tests.integration.commands import ok, refused
 
@@ -192,3 +194,18 @@ def test_a_script_with_a_network(base):
         "p.get()\nprint(time.monotonic() - t >= 0.16)\n"
     )
     assert ok("run", "--workers", "julie,toby", "--net", "net.toml", "s.py", cwd=base).strip() == "True"
+
+
+def test_the_account_of_a_run_with_losses_balances_and_says_what_was_modelled(processes, tmp_path):
+    sim = processes("julie", "toby", own=True, journal=tmp_path, net=fp.Network(give_up="200 ms"))
+    julie, _ = sim
+    p = fp.send(np.zeros(1000), julie)
+    sim.sync()
+    with sim.net.partition(julie, "me", one_way=True), pytest.raises(fp.AnswerLost):
+        p.get_copy()
+    assert sum(line.value_bytes for line in sim.ledger.lines() if line.party == "me") == 0
+    del p
+    sim.close()  # warns if it does not balance
+    facts = [record for record in Reader(tmp_path) if isinstance(record, Fact)]
+    modelled = [fact.fields["do"] for fact in facts if fact.what == "network"]
+    assert modelled == ["set", "cut", "cut"]
