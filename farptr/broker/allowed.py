@@ -11,7 +11,7 @@ _ROOTLESS = frozenset({int(Kind.BYE), int(Kind.ASK)})
 _BULK = (Kind.PART, Kind.TAKEN)
 MAY = {
     CLIENT: frozenset(
-        map(int, (Kind.COMMAND, Kind.NOTE, Kind.SYNC, Kind.ASK, Kind.MARK, Kind.BYE, Kind.CANCEL, *_BULK))
+        map(int, (Kind.COMMAND, Kind.NOTE, Kind.SYNC, Kind.ASK, Kind.MARK, Kind.BYE, Kind.CANCEL, Kind.IDLE, *_BULK))
     ),
     WORKER: frozenset(map(int, (Kind.COMMAND, Kind.REPLY, Kind.NOTE, Kind.ASK, Kind.BYE, *_BULK))),
 }

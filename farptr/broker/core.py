@@ -79,12 +79,14 @@ class BrokerCore:
         self.watch: Watch | None = None
         self.sockets: Callable[[], Any] = lambda: None  # what was counted there, see ``noted``
         """Told of what passes, see ``passing``."""
+        self.clock: Callable[[], float] = lambda: 0.0
+        """Seconds since the run began, where they are modelled."""
         self.kept: dict[int, Kept[Delivery]] = {}
         """What each live client may not have; whoever makes deliveries to it adds them."""
         self._kinds: dict[int, Callable[[int, Input, list[Delivery]], None]] = {
             Kind.REPLY: self._reply, Kind.NOTE: lambda *_: None, Kind.SYNC: self._sync, Kind.ASK: self._ask,
             Kind.MARK: self.marks.come, Kind.BYE: self._bye, Kind.CANCEL: self._cancel,
-            Kind.PART: self._part, Kind.TAKEN: self._part,
+            Kind.PART: self._part, Kind.TAKEN: self._part, Kind.IDLE: lambda *_: None,
         }  # fmt: skip
 
     # ------------------------------------------------------------ parties

@@ -43,7 +43,7 @@ def hello_of(frames: list[bytes], uid: int | None) -> dict[str, Any]:
     return bodies.loads_as(dict, raw[end:])  # type: ignore[no-any-return]
 
 
-def with_broker(welcome: Delivery, *, near: bool) -> Delivery:
+def with_broker(welcome: Delivery, *, near: bool, clock: dict[str, Any] | None = None) -> Delivery:
     """A welcome that says which process the broker is, and whether all are ``near``: of this user and machine."""
     header, end = read(welcome.frame)
     value = bodies.loads(welcome.frame[end:]) | {
@@ -51,6 +51,7 @@ def with_broker(welcome: Delivery, *, near: bool) -> Delivery:
         "near": near,
         "host": socket.gethostname(),
         "version": farptr.__version__,
+        **({"clock": clock} if clock else {}),
     }
     body = bodies.dumps(value)
     return welcome._replace(frame=encode(header._replace(body_bytes=len(body))) + body)

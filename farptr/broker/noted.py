@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from farptr.broker.roster import CLIENT, Party
 from farptr.broker.telling import Delivery
 from farptr.journal import IN_MEMORY
 from farptr.protocol.header import Kind
+
+Clock = Callable[[], int]
+"""Nanoseconds since the run began."""
 
 if TYPE_CHECKING:
     from farptr.broker.core import BrokerCore
@@ -19,7 +23,9 @@ if TYPE_CHECKING:
 class Noted:
     """A journal, a tally, or neither; and the sockets' own count of bytes, for its last word."""
 
-    def __init__(self, core: BrokerCore, wanted: tuple[str, dict[str, Any]] | None, *, near: bool) -> None:
+    def __init__(
+        self, core: BrokerCore, wanted: tuple[str, dict[str, Any]] | None, *, near: bool, clock: Clock | None = None
+    ) -> None:
         self._core = core
         self.in_bytes: Counter[int] = Counter()
         self.out_bytes: Counter[int] = Counter()
@@ -40,7 +46,7 @@ class Noted:
         else:
             from farptr.journal.noting import open_journal
 
-            self.journal = core.watch = open_journal(directory, core.run, core.seed, settings, near=near)
+            self.journal = core.watch = open_journal(directory, core.run, core.seed, settings, near=near, clock=clock)
 
     def joined(self, party: Party, wire_bytes: int) -> None:
         """A party was admitted; the bytes are those of its hello."""
@@ -74,4 +80,5 @@ class Noted:
     def close(self) -> None:
         """The run is over."""
         if self.journal:
+            self._core.watch = None
             self.journal.close((self.in_bytes.total(), self.out_bytes.total()))

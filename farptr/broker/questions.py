@@ -49,5 +49,8 @@ _QUESTIONS: dict[str, Callable[[BrokerCore, int], Any]] = {
     "rows": _rows,
     "journal trouble": lambda core, _: core.watch.trouble if core.watch else "",
     "sockets": lambda core, _: core.sockets(),
+    "clock": lambda core, _: core.clock(),
+    "sleep": lambda core, _: core.clock(),
+    "end": lambda core, _: core.clock(),
     "journal": lambda core, _: core.watch.state() if core.watch else None,
 }

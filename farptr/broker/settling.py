@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 from farptr.protocol.header import Flag, Header, Kind, Ones
 
-_ASK, _CANCEL, _BULK = int(Kind.ASK), int(Kind.CANCEL), frozenset({int(Kind.PART), int(Kind.TAKEN)})
+_ASK, _CANCEL, _IDLE = int(Kind.ASK), int(Kind.CANCEL), int(Kind.IDLE)
+_BULK = frozenset({int(Kind.PART), int(Kind.TAKEN)})
 _FENCE, _ALL = Flag.FENCE, Flag.ALL
 
-_AT_ONCE = frozenset({_ASK, _CANCEL}) | _BULK
+_AT_ONCE = frozenset({_ASK, _CANCEL, _IDLE}) | _BULK
 
 Free = tuple[int, int]
 """(name, exports) of an object that nobody holds any more."""

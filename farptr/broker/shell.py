@@ -26,8 +26,10 @@ from farptr.broker.noted import Noted
 from farptr.broker.passing import wire_bytes_of
 from farptr.broker.roster import Party
 from farptr.broker.telling import Delivery
+from farptr.broker.timed import Timed
 from farptr.broker.waker import ROUTE as WAKER
 from farptr.broker.waker import Waker
+from farptr.clock.settings import SEED
 from farptr.keys.ring import Ring
 from farptr.protocol import body as bodies
 from farptr.protocol.errors import (
@@ -69,6 +71,7 @@ def serve(
     bind: str | None = None,
     keys: str | None = None,
     journal: tuple[str, dict[str, Any]] | None = None,
+    clock: dict[str, Any] | None = None,
 ) -> None:
     """Run a broker until it is told to stop or its supervisor is gone.
 
@@ -82,9 +85,10 @@ def serve(
         bind: where to listen for other machines too, ``tcp://…``.
         keys: directory of the ring (``farptr.keys.ring``) of who may come from there.
         journal: the folder for a journal, and what its manifest is to say of the run besides.
+        clock: of a run whose time is modelled (``farptr.broker.timed``).
     """
     recycle()
-    broker = Broker(address, run=run, seed=seed, control=control, bind=bind, keys=keys, journal=journal)
+    broker = Broker(address, run=run, seed=seed, control=control, bind=bind, keys=keys, journal=journal, clock=clock)
     signal.signal(signal.SIGTERM, _stop)
     if control is None:  # under a supervisor a Ctrl-C is none of its business
         signal.signal(signal.SIGINT, _stop)
@@ -122,12 +126,23 @@ class Broker:
         bind: str | None = None,
         keys: str | None = None,
         journal: tuple[str, dict[str, Any]] | None = None,
+        clock: dict[str, Any] | None = None,
     ) -> None:
         entropy = int.from_bytes(os.urandom(8), "little")
-        self.core = BrokerCore(
-            run=run, epoch=int.from_bytes(os.urandom(7), "little"), seed=entropy if seed is None else seed
-        )
-        self._noted = Noted(self.core, journal, near=bind is None)
+        epoch = int.from_bytes(os.urandom(7), "little")
+        if clock is not None:
+            seed = SEED if seed is None else seed
+            epoch = random.Random(f"epoch {seed}").getrandbits(55) | 1 << 55  # as long in every run
+        self.core = BrokerCore(run=run, epoch=epoch, seed=entropy if seed is None else seed)
+        self._came = self._take
+        """Takes in what comes from a party."""
+        self._timed: Timed | None = None
+        if clock is not None:
+            self._timed = Timed(
+                self.core, clock, take=self._take, hand=self.hand, end_journal=lambda: self._noted.close()
+            )
+            self._came = self._timed.came
+        self._noted = Noted(self.core, journal, near=bind is None, clock=self._timed.now_ns if self._timed else None)
         self._context = zmq.Context()
         self._router: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
         for option, value in (
@@ -139,6 +154,8 @@ class Broker:
         self._routes: dict[int, bytes] = {}
         self._links: Links | None = None
         """What holds deliveries back, once a network is modelled."""
+        self._hold: Callable[[list[Delivery]], list[Delivery]] | None = self._timed.hold if self._timed else None
+        """What deliveries pass, if anything: it gives those that leave now."""
         self.core.network = self._network
         self._exits = Exits()
         self._control = Control(control)
@@ -179,6 +196,8 @@ class Broker:
         self._context.term()
         self._exits.close()
         self._noted.close()
+        if self._timed:
+            self._timed.close()
 
     # ------------------------------------------------------------ the loop
 
@@ -221,6 +240,8 @@ class Broker:
         for number, stopped in self._exits.stops(busy):
             self._deliver(self.core.stall(number, "its process is stopped" if stopped else ""))
         self._deliver(self._noted.news())  # and what has arrived meanwhile
+        if self._timed:
+            self._timed.go()
 
     def _look_at_guests(self) -> None:
         for number in self._guests.cut_off():
@@ -236,7 +257,7 @@ class Broker:
 
     def _set_alarm(self) -> None:
         wait_ms = self._exits.next_ms()
-        if self._links and (next_s := self._links.next_s()) is not None:
+        if self._links and not self._timed and (next_s := self._links.next_s()) is not None:
             next_ms = math.ceil(next_s * 1000)
             wait_ms = next_ms if wait_ms is None else min(wait_ms, next_ms)
         self._router.setsockopt(zmq.RCVTIMEO, -1 if wait_ms is None else wait_ms)
@@ -247,7 +268,7 @@ class Broker:
         buffers: list[Any] = []
         while more(_RCVMORE):
             buffers.append(recv(copy=False))
-        self._take(number, frame, tuple(buffers))
+        self._came(number, frame, tuple(buffers))
 
     def _take(self, number: int, frame: bytes, buffers: tuple[Any, ...]) -> None:
         if self.core.watch:
@@ -257,7 +278,7 @@ class Broker:
         except ProtocolError as error:
             self._cut_off(number, error)
             return
-        if deliveries or self._links:
+        if deliveries or self._hold:
             self._deliver(deliveries)
         self.core.catch_up()
         if number not in self.core.roster.live:
@@ -270,7 +291,7 @@ class Broker:
         if user_of(frame) != guest.user:
             self._refuse(route, AuthenticationFailed("this connection belongs to another key"))
             return
-        self._take(guest.number, frame.bytes, tuple(buffers))
+        self._came(guest.number, frame.bytes, tuple(buffers))
         if self._exits.suspects:
             self._lose_suspects()
 
@@ -282,10 +303,10 @@ class Broker:
         return frames
 
     def _deliver(self, deliveries: list[Delivery]) -> None:
-        if self._links is None:
+        if self._hold is None:
             self.hand(deliveries)
         else:
-            self.hand(self._links.hold(deliveries))
+            self.hand(self._hold(deliveries))
             self._set_alarm()
 
     def _network(self, asked: dict[str, Any]) -> Any:
@@ -294,7 +315,12 @@ class Broker:
             from farptr.broker.links import Links
             from farptr.network.network import Network
 
-            self._links = Links(self.core, time.monotonic, random.Random(self.core.seed), Network())
+            clock = self._timed.now_s if self._timed else time.monotonic
+            self._links = Links(self.core, clock, random.Random(self.core.seed), Network())
+            if self._timed:
+                self._timed.links = self._links
+            else:
+                self._hold = self._links.hold
         return self._links.ask(asked)
 
     def hand(self, deliveries: list[Delivery]) -> None:
@@ -355,17 +381,24 @@ class Broker:
             if "resume" in hello:
                 self._resume(route, hello, frames[0] if user else None)
                 return
-            party, deliveries = self.core.register(hello)
+            waiting = (route, hello, frames, user)
+            for now in (waiting,) if self._timed is None else self._timed.admissible(hello, waiting):
+                self._admit(*now)
         except FarptrError as error:
             self._refuse(route, error)
-            return
+
+    def _admit(self, route: bytes, hello: dict[str, Any], frames: list[Any], user: str) -> None:
+        party, deliveries = self.core.register(hello)
         self._noted.joined(party, wire_bytes_of(b"", tuple(frames)))
         self._seat(route, party, frames[0] if user else None)
         if party.host == socket.gethostname():
             self._exits.watch(party.number, party.pid)
             self._set_alarm()
         # Who is there must be known before anything of theirs arrives: this waits for nothing.
-        self.hand([with_broker(deliveries[0], near=not self.bound), *deliveries[1:]])
+        clock = self._timed.welcomed(party) if self._timed else None
+        self.hand([with_broker(deliveries[0], near=not self.bound, clock=clock), *deliveries[1:]])
+        if self._timed:
+            self._timed.told(deliveries[1:])
         log.info("%s %s (%d) joined, pid %d", party.role, party.name, party.number, party.pid)
         if party.role == "worker":
             self._control.tell({"event": "joined", "name": party.name, "pid": party.pid, "number": party.number})
@@ -420,6 +453,8 @@ class Broker:
         route = self._routes.pop(number, None)
         if self._links:
             self._links.gone(number)
+        if self._timed:
+            self._timed.gone(number)
         if route is not None:
             self._numbers.pop(route, None)
             self._guests.forget(number)

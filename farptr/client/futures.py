@@ -16,7 +16,7 @@ from farptr.client.pending import NEVER_S, Pending
 from farptr.client.pointer import Pointer, arrived
 from farptr.client.session import DEFAULT_TIMEOUT
 from farptr.client.waiting import Patience, no_progress
-from farptr.protocol.errors import FarptrError
+from farptr.protocol.errors import BadClock, FarptrError
 
 if TYPE_CHECKING:
     from farptr.client.answers import Answer, Lost
@@ -50,6 +50,11 @@ class Future(concurrent.futures.Future[Any]):
     def __await__(self) -> Generator[Any, None, Any]:
         import asyncio
 
+        if self._fetch is not None and self._fetch.session.link.turns is not None:
+            raise BadClock(
+                "an event loop waits by the wall's clock: `await` does not go with the virtual one",
+                hint="future.result(), fp.gather and sim.sleep wait there",
+            )
         return asyncio.wrap_future(self).__await__()
 
     def result(self, timeout: float | None = None) -> Any:

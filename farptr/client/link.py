@@ -14,6 +14,7 @@ import threading
 from typing import Protocol
 
 from farptr.client.core import SessionCore
+from farptr.client.turns import Turns
 from farptr.protocol.commands import Envelope
 from farptr.protocol.errors import (
     AuthenticationFailed,
@@ -95,6 +96,8 @@ class Link:
         """What the broker may not have."""
         self.forked = False
         """This is a forked child: the connection is the parent's."""
+        self.turns: Turns | None = None
+        """What it says of its turns, where time is modelled."""
         self._handed_over = threading.Condition(self.mutex)
         self._followers = 0
         """Threads that wait for the leader to hand them their answer."""
@@ -108,7 +111,13 @@ class Link:
         elif self.connection.readable():
             self.connection.wake()
 
+    def send_now(self) -> None:
+        """Send what is ready, and take nothing in."""
+        self._send()
+
     def _send(self) -> None:
+        if self.turns is not None:
+            self.turns.check()
         ready, self.core.batches.ready = self.core.batches.ready, []
         for envelope in ready:
             mine = self.connection.own(envelope) if envelope.buffers else envelope
@@ -176,6 +185,8 @@ class Link:
 
     def lead(self, timeout_s: float) -> None:
         """Sleep on the socket with the lock released, then take in what came."""
+        if self.turns is not None:
+            self.turns.over()
         self.leader = threading.get_ident()
         depth = 0
         try:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from farptr.client import faults, interrupts, members, opened
 from farptr.client.account import Account, folder_of
+from farptr.client.clock import Clock
 from farptr.client.core import SessionCore
 from farptr.client.leaks import Leak, leaks
 from farptr.client.pointer import Pointer
 from farptr.client.session import DEFAULT_TIMEOUT, TIMEOUT_S, Session
 from farptr.client.tensor import place
+from farptr.client.turns import Turns
 from farptr.client.wanted import Spec, wanted_workers
 from farptr.client.why import Why, why
 from farptr.client.workers import Me, Worker
+from farptr.clock.settings import clock_of
 from farptr.journal import IN_MEMORY
 from farptr.launch.rundir import find
 from farptr.launch.start import Running, check_platform, start
@@ -40,7 +44,7 @@ START_TIMEOUT_S = 30.0
 KILL = signal.SIGKILL
 
 
-class Run(Account):
+class Run(Account, Clock):
     """A run as one client sees it: its workers, by name, by index and in order.
 
     ``with fp.up("julie", "toby") as sim: julie, toby = sim``. Leaving the block, or ``close()``, ends the run if it
@@ -62,6 +66,7 @@ class Run(Account):
         self._named = dict.fromkeys(self._workers)
         """Names of all workers so far, in their order."""
         self.name = name
+        self._began_s = time.monotonic()
         self.me = Me()
         """The client as a place: ``p.move(sim.me)`` is ``p.get()``."""
         session.core.names.update({row[0]: row[1] for row in roster})
@@ -266,6 +271,7 @@ class Run(Account):
     def close(self) -> None:
         """End the run (if it was started here) or leave it. Again does nothing."""
         try:
+            self.end_clock()
             self._session.close("this run was closed")
         finally:
             if self._running:
@@ -294,6 +300,8 @@ def up(
     journal: bool | str | os.PathLike[str] = False,
     preload: Iterable[str] = (),
     net: Network | str | os.PathLike[str] | None = None,
+    clock: str = "wall",
+    costs: Any = None,
 ) -> Run:
     """Start a broker and one process for each worker; returns when all have registered.
 
@@ -318,6 +326,8 @@ def up(
         journal: a folder in which this run writes its journal (True: ``runs``), for ``sim.ledger`` and what follows.
         preload: modules to import once, before the workers are forked, as ``("torch",)``: else each imports its own.
         net: the network to model between them, an ``fp.Network`` or a TOML file; ``sim.net`` changes it.
+        clock: ``virtual`` models time (docs/clocks.md): nothing sleeps, and the same seed and program do the same.
+        costs: what work takes then, as ``"5 ms"`` a turn or ``"2 GFLOP/s"``; nothing by default.
 
     The run ends with ``close()``, with its ``with`` block, and with this process, however that ends.
 
@@ -325,9 +335,11 @@ def up(
         BadName, RunExists: the names will not do.
         LoadFailed, StartFailed: a worker could not start; nothing is left running.
         UnusableKey: nobody has a key, or the files will not do.
+        BadClock, BadNetwork: clock, costs or net are not to be understood.
     """
     check_platform()
     wanted = wanted_workers(workers, may_be_none=bind is not None)
+    modelled = clock_of(clock, costs)
     running = start(
         wanted,
         name=name,
@@ -341,6 +353,7 @@ def up(
         allow=allowed_text(allow),
         journal=folder_of(journal),
         preload=preload,
+        clock=modelled,
     )
     try:
         run = _join(running.info.address, sync=sync, timeout=timeout, running=running, name=running.info.name)
@@ -395,7 +408,10 @@ def _join(
     welcome = dealer.welcome
     core = SessionCore(number=welcome["number"], epoch=welcome["epoch"], seed=welcome["seed"], block=welcome["block"])
     synchronous = os.environ.get(SYNC_VARIABLE, "") not in ("", "0") if sync is None else sync
-    session = Session(core, dealer, sync=synchronous, timeout_s=timeout)
+    modelled = "clock" in welcome
+    session = Session(core, dealer, sync=synchronous, timeout_s=timeout, timer=not modelled)
+    if modelled:
+        session.link.turns = Turns(session.link)
     interrupts.opened(session)
     directory = None if dealer.far else Path(address.removeprefix("ipc://")).parent
     run = Run(session, welcome["roster"], running, name=name, directory=directory)

@@ -205,12 +205,20 @@ class Journal:
             os.waitpid(self.pid, wait)
 
 
-def open_journal(directory: str, run: str, seed: int | None, settings: dict[str, Any], *, near: bool) -> Journal:
+def open_journal(
+    directory: str,
+    run: str,
+    seed: int | None,
+    settings: dict[str, Any],
+    *,
+    near: bool,
+    clock: Callable[[], int] | None = None,
+) -> Journal:
     """A journal for a run that begins; raises JournalError."""
     from farptr.protocol.errors import JournalError
 
     path = folder.make(directory)
     try:
-        return Journal(path, folder.manifest(run, seed, settings), near=near)
+        return Journal(path, folder.manifest(run, seed, settings), near=near, clock=clock)
     except OSError as error:
         raise JournalError(f"no journal can be written in {path}: {error.strerror}", hint="free some space") from None

@@ -19,6 +19,9 @@ def broker_body(main: BrokerMain, spec: Spec, rundir: RunDir, control: socket.so
     if spec.journal:
         more["journal"] = (spec.journal, spec.settings())
 
+    if spec.clock:
+        more["clock"] = {**spec.clock, "workers": [worker.name for worker in spec.workers]}
+
     def body() -> None:
         try:
             main(rundir.address, run=rundir.name, seed=spec.seed, control=control, cleanup=rundir.remove, **more)

@@ -21,6 +21,7 @@ class BrokerMain(Protocol):
         bind: str | None = None,
         keys: str | None = None,
         journal: tuple[str, dict[str, Any]] | None = None,
+        clock: dict[str, Any] | None = None,
     ) -> None:
         """Bind ``address`` (and ``bind``, for the keys in that directory) and serve.
 

@@ -54,12 +54,16 @@ class Spec:
     """The folder in which the run's journal is to be; None for no journal."""
     preload: tuple[str, ...] = ()
     """Modules to import before the forks, so that every worker has them already."""
+    clock: dict[str, Any] | None = None
+    """Of a run whose time is modelled; None for the wall's."""
 
     def settings(self) -> dict[str, Any]:
         """What a journal's manifest says of this run, with a hash by which runs can be told to be alike."""
         fields = self.to_json()
         workers = [{**w, "load": w["load"] and Path(w["load"]).name} for w in fields["workers"]]
         said = {"workers": workers, **{k: fields[k] for k in ("restart", "memory_limit_bytes")}}
+        if self.clock:
+            said["clock"] = self.clock
         return {**said, "config": hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()}
 
     def __post_init__(self) -> None:

@@ -158,6 +158,7 @@ def start(
     allow: str | None = None,
     journal: str | None = None,
     preload: Iterable[str] = (),
+    clock: dict[str, Any] | None = None,
 ) -> Running:
     """Start a run and return when every worker has joined it.
 
@@ -177,6 +178,7 @@ def start(
         allow: which clients may do what to the workers (``protocol.authority``); None for everybody everything.
         journal: the folder for the run's journal, absolute; None for no journal.
         preload: modules that are imported once, before the workers are forked.
+        clock: of a run whose time is modelled (``clock.settings.clock_of``).
 
     Raises BadName, RunExists, StartFailed, RuntimeDirectory, UnsupportedPlatform, or the error of a worker that could
     not start (LoadFailed, for instance), and with ``bind`` UsageError and UnusableKey. Nothing is left running then.
@@ -200,6 +202,7 @@ def start(
         allow=allow,
         journal=journal,
         preload=tuple(preload),
+        clock=clock,
     )
     supervised = _Supervised(_spawn(module))
     supervised.directory = Path(base, name) if name else None

@@ -189,6 +189,16 @@ class BadNetwork(UsageError, ValueError):
     exit_code = 2
 
 
+class BadClock(UsageError, ValueError):
+    """A clock or a cost is described by what cannot be meant; or a program does what virtual time does not allow.
+
+    Under a virtual clock a run has one client, and that has one thread.
+    """
+
+    code = 1116
+    exit_code = 2
+
+
 class RunError(FarptrError):
     """A run cannot be started, found or joined."""
 

@@ -58,6 +58,7 @@ class Kind(IntEnum):
     CANCEL = 16
     PART = 17
     TAKEN = 18
+    IDLE = 19
 
 
 class Flag:
@@ -123,7 +124,7 @@ class Header(NamedTuple):
 
 _new = tuple.__new__
 """Makes a Header of its fields; calling the class costs three times as much."""
-_LAST_KIND = int(Kind.TAKEN)
+_LAST_KIND = int(Kind.IDLE)
 
 
 def references(counts: Iterable[tuple[int, int]]) -> References:

@@ -79,6 +79,12 @@ class Bulk:
         """Of the envelope that is sent in parts: how many its receiver has."""
         self._sending = 0
         """Its sequence number."""
+        self._whole = False
+        """Never in parts."""
+
+    def go_by_frames(self) -> None:
+        """From now on all goes as one message, by the broker: where time is modelled, it must see what passes."""
+        self.pool, self._whole = Pool(0), True
 
     # ------------------------------------------------------------ sending
 
@@ -98,6 +104,9 @@ class Bulk:
                 envelope.buffers.finish()  # type: ignore[attr-defined]
 
     def _send_in_parts(self, envelope: Envelope, way: Way) -> None:
+        if self._whole:
+            way.queue(encode(envelope.header) + envelope.body, envelope.buffers)
+            return
         self._sending, self._taken = envelope.header.sequence, 0
         for sent, (header, body, buffers) in enumerate(split(envelope)):
             if sent - self._taken >= WINDOW:

@@ -103,6 +103,8 @@ class Dealer:
             self.welcome = self._say_hello(hello, timeout_s)
             self._last_words.append(encode(bye(self.welcome)))
             self._poll.register(self._woken, select.POLLIN)
+            if "clock" in self.welcome:
+                self.bulk.go_by_frames()
             self.bulk.pool.meet(self.welcome["roster"])
             self._watch_connection()
             self._watch_broker()

@@ -9,6 +9,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +143,7 @@ def _loop(
         admit=admit,
         near=welcome["near"],
         allowed=allowed,
-        tell=Telling(dealer.send),
+        tell=Telling(dealer.send, quiet="clock" in welcome),
     )
     for row in welcome["roster"]:
         core.know(row)
@@ -149,6 +151,11 @@ def _loop(
     core.sockets = lambda: (dealer.in_bytes, dealer.out_bytes)
     own = f", own data: {', '.join(sorted(arrays))}" if arrays else ""
     log.info("joined run %s as party %d%s", welcome["run"], welcome["number"], own)
+    turn: Callable[[Envelope], list[Envelope]] = core.turn if memory is None else partial(_turn_within, memory, core)
+    if "clock" in welcome:
+        from farptr.worker.costed import costed  # late: few runs have a clock of their own
+
+        turn = costed(turn, welcome["clock"])
     envelope: Envelope | None
     answer: Envelope | None
     while not dealer.over:
@@ -157,7 +164,7 @@ def _loop(
         if kind in (COMMAND, FREE):
             if core.ids.low() and (question := core.ask_for_ids()) is not None:
                 dealer.send(question)
-            for answer in core.turn(envelope) if memory is None else _turn_within(memory, core, envelope):
+            for answer in turn(envelope):
                 dealer.send(answer)
             envelope = answer = None  # what they hold is given back before the next one comes
         elif kind == Kind.ROSTER:

@@ -136,7 +136,7 @@ def test_read_of_garbage_is_a_protocol_error(data):
         b"xx" + encode(Header(4))[2:],
         b"fp\x02" + encode(Header(4))[3:],
         encode(Header(4))[:3] + b"\x00" + encode(Header(4))[4:],
-        encode(Header(4))[:3] + b"\x13" + encode(Header(4))[4:],
+        encode(Header(4))[:3] + b"\x14" + encode(Header(4))[4:],
         encode(Header(4))[:4] + b"\xff\xff" + encode(Header(4))[6:],
         encode(Header(4))[:6] + bytes([HOP_LIMIT + 1]) + encode(Header(4))[7:],
         encode(Header(4))[:7] + b"\x01" + encode(Header(4))[8:],
