@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from farptr.client.implicit import implicit_fetch
     from farptr.client.multi import MultiPointer
     from farptr.client.pointer import Pointer
-    from farptr.client.run import Run, connect, send, up
+    from farptr.client.run import Run
+    from farptr.client.starting import connect, send, up
     from farptr.client.tensor import tensor
     from farptr.client.together import gather
     from farptr.client.workers import Worker
@@ -108,14 +109,14 @@ _HOMES = dict.fromkeys(__all__, "farptr.protocol.errors") | {
     "Traffic": "farptr.client.account",
     "Worker": "farptr.client.workers",
     "combine_pointers": "farptr.client.combine",
-    "connect": "farptr.client.run",
+    "connect": "farptr.client.starting",
     "gather": "farptr.client.together",
     "implicit_fetch": "farptr.client.implicit",
     "open_journal": "farptr.ledger.account",
     "remote": "farptr.client.functions",
-    "send": "farptr.client.run",
+    "send": "farptr.client.starting",
     "tensor": "farptr.client.tensor",
-    "up": "farptr.client.run",
+    "up": "farptr.client.starting",
 }
 
 

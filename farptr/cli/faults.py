@@ -170,7 +170,7 @@ def _for_each(run: str, names: tuple[str, ...], as_json: bool, act: Act, to_brok
 
 def _acted(run: str, names: tuple[str, ...], act: Act, to_broker: ToBroker) -> Iterator[tuple[str, str]]:
     from farptr.client.members import unknown
-    from farptr.client.run import connect
+    from farptr.client.starting import connect
     from farptr.launch.rundir import find, is_live
 
     info = find(run)

@@ -41,7 +41,7 @@ def gc(trace: bool, run: str, key: str | None, json: bool) -> int:
       0  nothing has leaked     3  no such run
       7  the run stays busy     10  something has leaked
     """
-    from farptr.client.run import connect
+    from farptr.client.starting import connect
     from farptr.client.trace import trace as look
 
     with connect(run, key=key) as joined:

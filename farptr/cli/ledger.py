@@ -124,7 +124,7 @@ def monitor(count: int | None, run: str) -> None:
     Exit codes:
       3  no such run, or it writes no journal     130  ended by Ctrl-C
     """
-    from farptr.client.run import connect
+    from farptr.client.starting import connect
     from farptr.journal.following import follow
     from farptr.launch.rundir import find, is_live
     from farptr.views.envelopes import Envelopes

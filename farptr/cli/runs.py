@@ -230,7 +230,7 @@ def objects(worker: str | None, tree: bool, run: str, key: str | None, json: boo
       2  no such worker     3  no such run     7  the run stays busy
     """
     from farptr.client.look import look
-    from farptr.client.run import connect
+    from farptr.client.starting import connect
 
     with connect(run, key=key) as joined:
         if worker is not None:

@@ -51,7 +51,7 @@ def shell(
       0  or what `exit(N)` says
       2  wrong usage     3  no such run     5  a worker did not start, or could not load its file
     """
-    from farptr.client.run import connect, up
+    from farptr.client.starting import connect, up
 
     wanted = from_options(workers, count, load)
     chosen = ctx.get_parameter_source("run") is click.core.ParameterSource.COMMANDLINE

@@ -1,45 +1,29 @@
-"""Runs: starting one, joining one, and what a client does with it."""
+"""A run as one client sees it."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from farptr.client import faults, interrupts, members, opened
-from farptr.client.account import Account, folder_of
+from farptr.client import faults, members, opened
+from farptr.client.account import Account
 from farptr.client.clock import Clock
-from farptr.client.core import SessionCore
 from farptr.client.leaks import Leak, leaks
 from farptr.client.pointer import Pointer
-from farptr.client.session import DEFAULT_TIMEOUT, TIMEOUT_S, Session
-from farptr.client.tensor import place
-from farptr.client.turns import Turns
-from farptr.client.wanted import Spec, wanted_workers
+from farptr.client.session import DEFAULT_TIMEOUT, Session
 from farptr.client.why import Why, why
 from farptr.client.workers import Me, Worker
-from farptr.clock.settings import clock_of
-from farptr.journal import IN_MEMORY
-from farptr.launch.rundir import find
-from farptr.launch.start import Running, check_platform, start
-from farptr.protocol.authority import Allow, allowed_text
+from farptr.launch.start import Running
 from farptr.protocol.errors import UnknownWorker
 from farptr.protocol.functions import Functions
 from farptr.protocol.functions import checked as checked_functions
-from farptr.protocol.sizes import size_bytes
-from farptr.transport.dealer import Dealer
 
 if TYPE_CHECKING:
     from farptr.client.net import Net
-    from farptr.network.network import Network
-
-SYNC_VARIABLE = "FARPTR_SYNC"
-RUN_VARIABLE = "FARPTR_RUN"
-START_TIMEOUT_S = 30.0
 
 KILL = signal.SIGKILL
 
@@ -283,152 +267,3 @@ class Run(Account, Clock):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def up(
-    *workers: Spec,
-    name: str | None = None,
-    sync: bool | None = None,
-    seed: int | None = None,
-    timeout: float | None = TIMEOUT_S,
-    functions: Functions = False,
-    restart: bool = False,
-    memory_limit: int | str | None = None,
-    bind: str | None = None,
-    keys: str | os.PathLike[str] | None = None,
-    allow: Allow | None = None,
-    journal: bool | str | os.PathLike[str] = False,
-    preload: Iterable[str] = (),
-    net: Network | str | os.PathLike[str] | None = None,
-    clock: str = "wall",
-    costs: Any = None,
-) -> Run:
-    """Start a broker and one process for each worker; returns when all have registered.
-
-    Args:
-        workers: names; or a count (``up(3)`` makes w1, w2, w3); or a mapping of names to files (``.npz``, ``.npy``)
-            from which each worker loads data of its own.
-        name: under which others can ``connect``; without one the run is private, and any number can be up.
-        sync: wait for every command, so that errors come at their line (default: the variable FARPTR_SYNC).
-        seed: of object ids; the same seed and program give the same ids.
-        timeout: seconds that a blocking call waits without an answer and without progress.
-        functions: True lets ``julie.run(f)``, and a notebook's ``%%on julie``, run Python on the workers; ``"private"``
-            also on those that have loaded data of their own, which a function can then print or return.
-        restart: start a worker that dies again, under its name, with its own data loaded again and nothing else in its
-            store; at most 5 times in 30 s, then it stays gone.
-        memory_limit: what each worker may take beyond what it has when it has registered, as ``"512MB"`` or in bytes;
-            an operation that needs more raises WorkerOutOfMemory, and the worker goes on. Linux only.
-        bind: where to listen for other machines, ``tcp://HOST:PORT``, each with a key (docs/keys.md); then no worker
-            need be named here.
-        keys: the directory of these keys (default: $FARPTR_KEYS, else the user's own).
-        allow: which clients may do what to the workers, as in ``"me,bob:names+use"`` (docs/keys.md); everybody may do
-            everything without it. Who holds a pointer uses it all the same.
-        journal: a folder in which this run writes its journal (True: ``runs``), for ``sim.ledger`` and what follows.
-        preload: modules to import once, before the workers are forked, as ``("torch",)``: else each imports its own.
-        net: the network to model between them, an ``fp.Network`` or a TOML file; ``sim.net`` changes it.
-        clock: ``virtual`` models time (docs/clocks.md): nothing sleeps, and the same seed and program do the same.
-        costs: what work takes then, as ``"5 ms"`` a turn or ``"2 GFLOP/s"``; nothing by default.
-
-    The run ends with ``close()``, with its ``with`` block, and with this process, however that ends.
-
-    Raises:
-        BadName, RunExists: the names will not do.
-        LoadFailed, StartFailed: a worker could not start; nothing is left running.
-        UnusableKey: nobody has a key, or the files will not do.
-        BadClock, BadNetwork: clock, costs or net are not to be understood.
-    """
-    check_platform()
-    wanted = wanted_workers(workers, may_be_none=bind is not None)
-    modelled = clock_of(clock, costs)
-    running = start(
-        wanted,
-        name=name,
-        seed=seed,
-        timeout_s=START_TIMEOUT_S,
-        functions=checked_functions(functions),
-        restart=restart,
-        memory_limit_bytes=None if memory_limit is None else size_bytes(memory_limit),
-        bind=bind,
-        keys=keys,
-        allow=allowed_text(allow),
-        journal=folder_of(journal),
-        preload=preload,
-        clock=modelled,
-    )
-    try:
-        run = _join(running.info.address, sync=sync, timeout=timeout, running=running, name=running.info.name)
-        run._sort(wanted)
-        if journal and journal != IN_MEMORY:
-            run.keep_journal()
-        if net is not None:
-            run.net.set(net)
-    except BaseException:
-        running.close()
-        raise
-    return run
-
-
-def connect(
-    name: str | None = None,
-    *,
-    sync: bool | None = None,
-    timeout: float | None = TIMEOUT_S,
-    key: str | os.PathLike[str] | None = None,
-) -> Run:
-    """Join a run that is up: by its name, or by an address (``ipc://…``; ``tcp://…`` with the file of a key).
-
-    Without a name it is that of the variable FARPTR_RUN, which ``farptr run`` sets for its script, else ``default``.
-
-    Raises:
-        NoRun: there is none.
-        VersionMismatch: it runs another version of farptr.
-        AuthenticationFailed, UnusableKey: over the network, without a key that this broker knows.
-    """
-    check_platform()
-    name = name or os.environ.get(RUN_VARIABLE) or "default"
-    if "://" in name:
-        return _join(name, sync=sync, timeout=timeout, running=None, name=name, key=key)
-    info = find(name)
-    run = _join(info.address, sync=sync, timeout=timeout, running=None, name=name)
-    run._sort(info.workers)
-    return run
-
-
-@interrupts.guarded
-def _join(
-    address: str,
-    *,
-    sync: bool | None,
-    timeout: float | None,
-    running: Running | None,
-    name: str,
-    key: str | os.PathLike[str] | None = None,
-) -> Run:
-    dealer = Dealer(address, {"role": "client", "name": "me"}, key=key)
-    welcome = dealer.welcome
-    core = SessionCore(number=welcome["number"], epoch=welcome["epoch"], seed=welcome["seed"], block=welcome["block"])
-    synchronous = os.environ.get(SYNC_VARIABLE, "") not in ("", "0") if sync is None else sync
-    modelled = "clock" in welcome
-    session = Session(core, dealer, sync=synchronous, timeout_s=timeout, timer=not modelled)
-    if modelled:
-        session.link.turns = Turns(session.link)
-    interrupts.opened(session)
-    directory = None if dealer.far else Path(address.removeprefix("ipc://")).parent
-    run = Run(session, welcome["roster"], running, name=name, directory=directory)
-    for tell in opened.observers:
-        tell(run)
-    if "IPython" in sys.modules:
-        from farptr.notebook.interrupts import guard
-
-        guard()
-    return run
-
-
-def send(value: Any, worker: Worker) -> Pointer:
-    """Put an array, a number, or any plain value on a worker; a pointer that owns it there.
-
-    Numbers and dates are sent as an array, and so are lists and tuples of those, or of texts. Texts, bytes, dicts,
-    dataclasses, ``None``, and any other lists are sent as they are, arrays in them too; see ``docs/functions.md``.
-    Raises UnsupportedValue for anything else.
-    """
-    return value.send(worker) if isinstance(value, Pointer) else place(worker).receive(value)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psutil  # type: ignore[import-untyped, unused-ignore] # whether or not its stubs are there
 
-from farptr.client.run import connect
+from farptr.client.starting import connect
 from farptr.launch.processes import is_stopped
 from farptr.protocol.errors import DeadlineExceeded, FarptrError
 from farptr.protocol.names import BROKER, FAR

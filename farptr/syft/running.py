@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from farptr.client.run import Run, up
+from farptr.client.run import Run
+from farptr.client.starting import up
 from farptr.client.workers import Me
 
 PRELOADED = ("torch", "farptr.worker.torch_values")
