@@ -115,6 +115,8 @@ def _unpickled(code: bytes, captured: Sequence[Any], name: str) -> Callable[...,
 
 
 def _stored(value: Any, name: str) -> Any:
+    if type(value).__module__.partition(".")[0] == "torch":
+        tensors.theirs()  # which says what kinds there are
     if type(value) in tensors.KINDS:
         return value
     try:
