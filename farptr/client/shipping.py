@@ -4,20 +4,24 @@ Laws
     1. A pointer in a function's closure, globals or defaults is an operand of the call, like one among its arguments:
        it is not pickled, and the function finds there what it leads to.
     2. What belongs to this client's connection (workers, runs, futures) does not travel; the error says so.
-    3. A function of the program's own modules travels whole: the worker need not be able to import it.
+    3. Functions and classes of the program's own modules travel whole: the worker need not be able to import them.
+       Modules themselves do not.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
+import importlib
 import io
 import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import cloudpickle
@@ -76,7 +80,7 @@ def shipped(function: Any) -> Shipped:
     stream = io.BytesIO()
     pickler = _Pickler(stream, name)
     try:
-        with _whole(function):
+        with _whole():
             pickler.dump(function)
     except FarptrError:
         raise
@@ -133,6 +137,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return None
 
     def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, ModuleType) and _is_the_programs(value.__name__):
+            return importlib.import_module, (value.__name__,)  # what it has besides functions is nobody's business
         if type(value) is tensor:  # workers know ndarrays only
             return value.view(np.ndarray).__reduce_ex__(5)
         if isinstance(value, type) and dataclasses.is_dataclass(value):
@@ -151,28 +157,26 @@ _registry = threading.Lock()
 
 
 @contextlib.contextmanager
-def _whole(function: Any) -> Iterator[None]:
-    """While it is pickled, what its module defines goes by value, if that is the program's own."""
-    module = sys.modules.get(getattr(function, "__module__", None) or "")
+def _whole() -> Iterator[None]:
+    """While a function is pickled, what the program's own modules define goes by value."""
     with _registry:
-        if (
-            module is None
-            or not _is_the_programs(module)
-            or module.__name__ in cloudpickle.list_registry_pickle_by_value()
-        ):
-            yield
-            return
-        cloudpickle.register_pickle_by_value(module)
+        before = cloudpickle.list_registry_pickle_by_value()
+        mine = [m for name, m in list(sys.modules.items()) if name not in before and _is_the_programs(name)]
+        for module in mine:
+            cloudpickle.register_pickle_by_value(module)
         try:
             yield
         finally:
-            cloudpickle.unregister_pickle_by_value(module)
+            for module in mine:
+                cloudpickle.unregister_pickle_by_value(module)
 
 
-def _is_the_programs(module: Any) -> bool:
-    """Whether it is neither Python's nor installed."""
+@functools.cache
+def _is_the_programs(name: str) -> bool:
+    """Whether a module is neither Python's, nor installed, nor farptr's."""
+    module = sys.modules.get(name)
     path = getattr(module, "__file__", None)
-    if not path or module.__name__ == "__main__" or module.__name__.partition(".")[0] == "farptr":
+    if not path or getattr(module, "__name__", "") != name or name.partition(".")[0] in ("__main__", "farptr"):
         return False
     places = sysconfig.get_paths()
     return not any(path.startswith(places[place]) for place in ("stdlib", "platstdlib", "purelib", "platlib"))

@@ -14,7 +14,10 @@ import numpy as np
 
 _ROWS: tuple[tuple[Any, str], ...] = (
     ((memoryview, bytearray, array), "np.asarray(x) makes an array of it"),
-    ((FunctionType, BuiltinFunctionType, MethodType, np.ufunc), "functions do not travel with an operation"),
+    (
+        (FunctionType, BuiltinFunctionType, MethodType, np.ufunc),
+        "functions do not travel with an operation; p.apply(f) runs one",
+    ),
     (np.random.Generator | np.random.RandomState, "draw numbers here, and send those"),
     (Iterator, "list(x) travels, and so does an array of it"),
     ((set, frozenset, dict), "a list of plain numbers travels, and so does an array"),

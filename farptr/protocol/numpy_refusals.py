@@ -16,7 +16,8 @@ class Reason(NamedTuple):
 
 
 TAKES_A_FUNCTION = Reason(
-    "takes a function, and functions do not travel with an operation", "use operations of whole arrays, or get() first"
+    "takes a function, and functions do not travel with an operation",
+    "use operations of whole arrays, p.apply(f) where functions are on, or get() first",
 )
 READS_A_FILE = Reason(
     "reads a file, and where that lies would be anybody's guess",

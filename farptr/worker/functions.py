@@ -20,9 +20,18 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from farptr.protocol import plain, values
 from farptr.protocol.commands import SAID
-from farptr.protocol.errors import FarptrError, NotSerializable, ObjectGone, UnsupportedOperation, UnsupportedValue
+from farptr.protocol.errors import (
+    FarptrError,
+    NotSerializable,
+    ObjectGone,
+    ProtocolError,
+    UnsupportedOperation,
+    UnsupportedValue,
+)
 from farptr.protocol.functions import KEPT, name_of
 from farptr.protocol.operations import ROWS
 from farptr.protocol.plain import Plain
@@ -63,7 +72,9 @@ class Functions:
     def run(self, command: Command, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """What a function returns, as it is stored; the first two arguments are its code and what it refers to."""
         self._check(self._turn.root)
-        code, captured, *rest = args
+        code, captured, *rest = args if len(args) > 1 else (None, None)
+        if not isinstance(code, str | np.ndarray) or not isinstance(captured, tuple):
+            raise ProtocolError("a malformed call of a function")
         name = name_of(command[3])
         heard = Heard(self._turn, command[0])
         try:
@@ -82,7 +93,7 @@ class Functions:
 
     def _found(self, code: Any, captured: Sequence[Any], name: str) -> Callable[..., Any]:
         if not isinstance(code, str):
-            return _unpickled(bytes(code), captured, name)
+            return _unpickled(code.tobytes(), captured, name)
         kept = self._kept.get(self._turn.root, {})
         found = kept.get(code)
         if found is None:
@@ -115,6 +126,8 @@ def _unpickled(code: bytes, captured: Sequence[Any], name: str) -> Callable[...,
 
 
 def _stored(value: Any, name: str) -> Any:
+    if type(value).__module__.partition(".")[0] == "torch":
+        tensors.theirs()  # which says what kinds there are
     if type(value) in tensors.KINDS:
         return value
     try:

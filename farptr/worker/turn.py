@@ -105,6 +105,8 @@ class Turn:
                 self.admit(marked.size_bytes(wire))
             return tensors.theirs().decoded(marked.decode(wire, self.buffers))  # type: ignore[no-any-return]
         if tag == plain.PLAIN_VALUE:
+            if self.admit is not None:
+                self.admit(plain.size_bytes(wire[1]))
             return plain.decode_value(wire, self.buffers)
         if tag == values.POINTER:
             self.store.check_came(wire[1])

@@ -465,3 +465,64 @@ def test_what_it_prints_is_bounded(run, capsys):
     out = capsys.readouterr().out
     assert len(out) < 200_000
     assert "are left out here" in out
+
+
+# ---------------------------------------------------------------- several clients, several handles
+
+
+def test_what_another_client_made_and_where_that_leads(cluster):
+    """Where a found pointer leads is not known here: the code goes along with each call."""
+    run = cluster("julie", "toby", "carol", functions=True)
+    julie, toby, _ = run
+    p = fp.tensor([1, 2]).send(julie)
+    chain = p.send(toby)
+    chain.publish("chain")
+    other = cluster.another(run)
+
+    @fp.remote
+    def add(x, k):
+        return x + k
+
+    found = other["toby"]["chain"]
+    for k in (1, 2):
+        assert add(found, k).get(all=True).tolist() == [1 + k, 2 + k]
+    assert found.apply(add, 3).get(all=True).tolist() == [4, 5]
+    found.free()
+    other.sync()
+    del toby["chain"]
+
+
+def test_a_handle_that_does_not_own_and_one_that_is_gone(run):
+    julie, toby, _ = run
+    p = fp.tensor([1]).send(julie)
+    chain = p.send(toby)
+    assert p.apply(lambda x: x + 1).get().tolist() == [2]
+    del chain
+    with pytest.raises(fp.ObjectGone):
+        p.apply(lambda x: x + 1).get()
+
+
+def test_futures_and_gathering(run):
+    julie, toby, _ = run
+    p, q = fp.tensor([1, 2]).send(julie), fp.tensor([3]).send(toby)
+    future = p.apply(lambda x: {"sum": int(x.sum())}).get_async()
+    assert fp.gather([q.apply(scaled), p.apply(scaled)])[1].tolist() == [10, 20]
+    assert future.result() == {"sum": 3}
+    assert [r.tolist() for r in run.map(lambda w: w.run(lambda: np.arange(2)))] == [[0, 1]] * 3
+
+
+def test_in_sync_mode_its_error_comes_at_its_line(cluster):
+    (julie,) = cluster("julie", functions=True, sync=True)
+    p = fp.tensor([1]).send(julie)
+    with pytest.raises(ValueError, match="no good"):
+        p.apply(broken)
+    assert p.apply(scaled).get().tolist() == [10]
+
+
+def test_nobody_asked_for_its_failure(run):
+    julie, _, _ = run
+    made = julie.run(broken, fp.tensor([1]).send(julie))
+    with pytest.raises(ValueError, match="no good"):
+        run.sync()
+    run.sync()
+    del made

@@ -31,6 +31,7 @@ def wires():
         ("A", "|u1", (64,), "C", 0),
         ("P", X),
         ("E", REPORT),
+        plain.encode_value(plain.Plain({"a": ["x", None]}), []),
     ]
 
 
@@ -53,7 +54,9 @@ def arguments():
         10**40,
         -1,
     ]
-    return [X, *[values.encode_argument(form, lambda _: None, []) for form in forms]]
+    value = plain.encode_value(plain.Plain(plain.checked({"a": (1, [None]), 2: b"x", "r": complex(1, 2)})), [])
+    record = ("r", (("L", "m.Point"), ("L", "x"), ("L", 1.5)))
+    return [X, value[1], record, *[values.encode_argument(form, lambda _: None, []) for form in forms]]
 
 
 def commands():

@@ -6,7 +6,6 @@ import io
 import os
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 from pathlib import Path
@@ -241,30 +240,49 @@ def test_functions_of_one_client_are_none_of_anothers(run, processes):
 # ---------------------------------------------------------------- where it was written
 
 
+HELPERS = """
+import threading
+import far_helpers
+from far_helpers import far
+LOCK = threading.Lock()  # nobody who travels needs it
+SHIFT = 5
+def shifted(x):
+    return far(_by(x, SHIFT))
+def _by(x, n):
+    return x + n
+def by_module(x):
+    return far_helpers.far(x)
+"""
+SCRIPT = """
+import farptr as fp
+from helpers import by_module, shifted
+
+def twice(x):
+    return once(x) * 2
+
+def once(x):
+    return x + 1
+
+with fp.up("julie", functions=True) as sim:
+    p = fp.tensor([1]).send(sim["julie"])
+    print(p.apply(twice).get(), p.apply(shifted).get())
+    try:
+        p.apply(by_module).get()
+    except fp.NotSerializable as error:
+        print(error)
+"""
+
+
 def test_functions_of_scripts_and_of_their_modules(tmp_path):
-    (tmp_path / "helpers.py").write_text(
-        "SHIFT = 5\ndef shifted(x):\n    return _by(x, SHIFT)\ndef _by(x, n):\n    return x + n\n"
-    )
-    (tmp_path / "script.py").write_text(
-        textwrap.dedent("""
-        import farptr as fp
-        from helpers import shifted
-
-        def twice(x):
-            return once(x) * 2
-
-        def once(x):
-            return x + 1
-
-        with fp.up("julie", functions=True) as sim:
-            p = fp.tensor([1]).send(sim["julie"])
-            print(p.apply(twice).get(), p.apply(shifted).get())
-    """)
-    )
+    (tmp_path / "far_helpers.py").write_text("def far(x):\n    return x * 10\n")
+    (tmp_path / "helpers.py").write_text(HELPERS)
+    (tmp_path / "script.py").write_text(SCRIPT)
     done = subprocess.run(
         [sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, cwd="/", timeout=60, check=False
     )
-    assert (done.stdout, done.stderr) == ("[4] [6]\n", "")
+    shown, *error = done.stdout.splitlines()
+    assert (shown, done.stderr) == ("[4] [60]", "")
+    assert error[0].startswith("by_module needs what this worker cannot import: No module named 'far_helpers'")
 
 
 def test_what_a_function_says_goes_to_who_runs_it(run, processes, monkeypatch):

@@ -195,7 +195,7 @@ class World:
             links[party.number] = Link(title, self.rng.choice((1, 1, 1, 4, 12)))
         if role == "client":
             self.broker.kept[party.number].add(welcome)
-        self.put(news)
+        self._post(news)
         return bodies.loads_as(dict, welcome.frame[read(welcome.frame)[1] :])
 
     def add_worker(self, name: str) -> WorkerCore:
