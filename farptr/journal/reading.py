@@ -63,6 +63,8 @@ class Reader:
                     ended = isinstance(record, Fact) and record.what == "end"
                     yield record
         head = self.manifest.get("head")
+        if ended and self.manifest.get("records", self._records) != self._records:
+            raise self._damaged(files[-1], f"has not the {self.manifest['records']} records that its manifest has")
         if ended and head is not None and head != self._chain.hex():
             raise self._damaged(files[-1], "does not end with the chain that its manifest has")
         if not ended:
@@ -81,13 +83,13 @@ class Reader:
         if len(head) < HEAD.size:
             yield from self._ends(path, last, 0)
             return
-        magic, version, _, at, chain = HEAD.unpack(head)
-        if magic != MAGIC or version != FORMAT:
+        magic, version, number, at, chain = HEAD.unpack(head)
+        if magic != MAGIC or version != FORMAT or f"{number:06}" != path.stem:
             raise self._damaged(path, "does not begin as one")
         if first:
             self.missing = self._records = at
             self._chain = chain
-            if at == 0 and chain != bytes(CHAIN_BYTES):
+            if (at == 0) != (number == 1) or (at == 0 and chain != bytes(CHAIN_BYTES)):
                 raise self._damaged(path, "does not begin as one")
         elif chain != self._chain or at != self._records:
             raise self._damaged(path, "does not follow on the one before it")
