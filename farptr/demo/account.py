@@ -12,39 +12,42 @@ from farptr.protocol.names import ME
 
 if TYPE_CHECKING:
     from farptr.client.account import Traffic
+    from farptr.ledger.account import Ledger
 
 AGGREGATOR = "aggregator"
-QUESTIONS = 3
-"""What the client asks each worker: the places of its ``x`` and ``y``, and how many samples it has."""
 
 
 class Verdict(NamedTuple):
-    """Whether the client received the mean gradients and nothing else, and that in a sentence."""
+    """Whether the client was handed the mean gradients and nothing else, and that in a sentence."""
 
     holds: bool
     sentence: str
 
 
-def verdict(rows: Sequence[Traffic], per_round: Sequence[int], mean_bytes: int) -> Verdict:
-    """Judge the account: ``per_round`` is how many array bytes reached the client in each round."""
-    mine = [row for row in rows if row.destination == ME]
-    rounds = len(per_round)
-    due = {row.source: (rounds, rounds * mean_bytes) if row.source == AGGREGATOR else (QUESTIONS, 0) for row in mine}
-    fetched = sum(row.value_bytes for row in mine)
-    if any((row.envelopes, row.value_bytes) != due[row.source] for row in mine) or set(per_round) != {mean_bytes}:
-        answers = sum(row.envelopes for row in mine), sum(n for n, _ in due.values())
+def verdict(ledger: Ledger, workers: Sequence[str], rounds: int, mean_bytes: int) -> Verdict:
+    """Judge by the ledger what the client was handed: so many means of all these workers' data, and nothing else."""
+    if len(workers) < 2:
+        return Verdict(False, "The mean of a single worker's gradient is that gradient: the client has seen it.")
+    allowed = f"aggregate:{len(workers)}"
+    found = [receipt for worker in workers for receipt in ledger.saw(ME, worker, unless=allowed)]
+    if found:
+        receipt = found[0]
         return Verdict(
             False,
-            f"The client received something else than mean gradients: {fetched:,} bytes of arrays where "
-            f"{rounds * mean_bytes:,} were due, up to {max(per_round, default=0):,} in one round, in {answers[0]} "
-            f"messages where {answers[1]} were due.",
+            f"The client received something else than mean gradients: {receipt.value_bytes:,} bytes, {receipt.what} by "
+            f"{receipt.source}, {receipt.kind} from {', '.join(receipt.sources)}.",
         )
-    if len({row.source for row in rows if row.what == "pushed"}) < 2:
-        return Verdict(False, "The mean of a single worker's gradient is that gradient: the client has seen it.")
+    handed = ledger.view(ME).value_bytes
+    if handed != rounds * mean_bytes:
+        return Verdict(
+            False,
+            f"The client received something else than mean gradients: {handed:,} bytes of arrays where "
+            f"{rounds * mean_bytes:,} were due.",
+        )
     return Verdict(
         True,
-        f"The client received {rounds} mean gradients of {mean_bytes:,} bytes, {fetched:,} bytes of arrays in all, and "
-        "nothing larger or else: no worker's gradient and no sample.",
+        f"By the ledger the client received {rounds} mean gradients of {mean_bytes:,} bytes, {handed:,} bytes of "
+        f"arrays in all, each made of the data of all {len(workers)} workers: no worker's gradient and no sample.",
     )
 
 
@@ -66,7 +69,7 @@ def table(rows: Sequence[Traffic]) -> Table:
     found = Table(
         title="Who received what", title_justify="left", caption_justify="left",
         box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0),
-        caption="All of it passed through the broker, which opens headers only.",
+        caption="All of it passed through the broker, and is in the run's journal.",
     )  # fmt: skip
     for name in ("receiver", "from", "what"):
         found.add_column(name)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,7 +20,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from farptr.demo.account import AGGREGATOR, table, verdict
 from farptr.protocol.errors import FarptrError, UsageError
-from farptr.protocol.names import ME
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,12 +79,12 @@ def write_shards(shards: Sequence[Samples], directory: Path) -> dict[str, str]:
     return {name: str(path) for name, path in files.items()}
 
 
-def start(shards: Sequence[Samples], seed: int) -> Run:
+def start(shards: Sequence[Samples], seed: int, journal: str | bool = False) -> Run:
     """A run whose workers have loaded a shard each, and an aggregator; the files are gone when it returns."""
     import farptr
 
     with tempfile.TemporaryDirectory(prefix="farptr-digits-") as directory:
-        return farptr.up(write_shards(shards, Path(directory)), AGGREGATOR, seed=seed)
+        return farptr.up(write_shards(shards, Path(directory)), AGGREGATOR, seed=seed, journal=journal)
 
 
 # ---------------------------------------------------------------- the learning
@@ -135,9 +133,6 @@ def accuracy(weights: Array, samples: Samples) -> float:
     return float(np.mean((samples.x @ weights).argmax(axis=1) == samples.y.argmax(axis=1)))
 
 
-# ---------------------------------------------------------------- the account
-
-
 # ---------------------------------------------------------------- the demonstration
 
 
@@ -150,16 +145,16 @@ def main(*, workers: int = 5, rounds: int = 40, seed: int = 0, console: Console)
     _say(
         console, f"{len(shards)} workers load {sizes} digits from files of their own; {len(test.x)} are held out here."
     )
-    with start(shards, seed) as run:
+    with tempfile.TemporaryDirectory(prefix="farptr-digits-") as journal, start(shards, seed, journal) as run:
         began = time.perf_counter()
-        weights, per_round = _train_visibly(run, rounds, test, console)
+        weights = _train_visibly(run, rounds, test, console)
         seconds = time.perf_counter() - began
-        rows = run.traffic()
+        rows, names = run.traffic(), [worker.name for worker in run if worker.name != AGGREGATOR]
+        judged = verdict(run.ledger, names, rounds, weights.nbytes)
     apart = float(np.abs(weights - centralised(shards, rounds=rounds)).max())
     _say(console, f"{accuracy(weights, test):.1%} of the held-out digits are recognised; {seconds:.2f} s of training.")
     _say(console, f"Gradient descent with all digits in one place gives the same weights to {apart:.0e}.\n")
     console.print(table(rows))
-    judged = verdict(rows, per_round, weights.nbytes)
     _say(console, judged.sentence, style="bold green" if judged.holds else "bold red")
     return 0 if judged.holds else 1
 
@@ -169,9 +164,9 @@ def _say(console: Console, sentence: str, style: str = "") -> None:
     console.print(sentence, style=style, soft_wrap=not console.is_terminal, highlight=False)
 
 
-def _train_visibly(run: Run, rounds: int, test: Samples, console: Console) -> tuple[Array, list[int]]:
-    """(weights, array bytes that reached the client in each round), with a bar, or lines in a pipe."""
-    received: list[int] = [0]
+def _train_visibly(run: Run, rounds: int, test: Samples, console: Console) -> Array:
+    """The weights, with a bar, or lines in a pipe."""
+    done = 0
     columns = (
         TextColumn("round"), MofNCompleteColumn(), BarColumn(), TextColumn("accuracy {task.fields[right]:.1%}"),
         TimeElapsedColumn(),
@@ -181,11 +176,10 @@ def _train_visibly(run: Run, rounds: int, test: Samples, console: Console) -> tu
         task = progress.add_task("", total=rounds, right=0.0)
 
         def after_round(weights: Array) -> None:
-            received.append(sum(row.value_bytes for row in run.traffic() if row.destination == ME))
-            right, done = accuracy(weights, test), len(received) - 1
+            nonlocal done
+            right, done = accuracy(weights, test), done + 1
             progress.update(task, advance=1, right=right)
             if not console.is_terminal and (done % -(-rounds // LINES) == 0 or done == rounds):
                 console.print(f"round {done:3}/{rounds}  accuracy {right:.1%}  {time.perf_counter() - began:.2f} s")
 
-        weights = train(run, rounds=rounds, after_round=after_round)
-    return weights, [after - before for before, after in pairwise(received)]
+        return train(run, rounds=rounds, after_round=after_round)

@@ -3,7 +3,7 @@
 Laws
     A journal that was cut off anywhere gives its records up to there, and says so (``Reader.cut``).
     A journal that was changed raises JournalDamaged where the change is met; nothing behind it is believed.
-    Records come one by one: a journal of any length takes the same memory.
+    Records come one by one, a file of them is in memory: a journal of any length takes the same.
 """
 
 from __future__ import annotations
@@ -63,6 +63,8 @@ class Reader:
                     ended = isinstance(record, Fact) and record.what == "end"
                     yield record
         head = self.manifest.get("head")
+        if ended and self.manifest.get("records", self._records) != self._records:
+            raise self._damaged(files[-1], f"has not the {self.manifest['records']} records that its manifest has")
         if ended and head is not None and head != self._chain.hex():
             raise self._damaged(files[-1], "does not end with the chain that its manifest has")
         if not ended:
@@ -81,35 +83,37 @@ class Reader:
         if len(head) < HEAD.size:
             yield from self._ends(path, last, 0)
             return
-        magic, version, _, at, chain = HEAD.unpack(head)
-        if magic != MAGIC or version != FORMAT:
+        magic, version, number, at, chain = HEAD.unpack(head)
+        if magic != MAGIC or version != FORMAT or f"{number:06}" != path.stem:
             raise self._damaged(path, "does not begin as one")
         if first:
             self.missing = self._records = at
             self._chain = chain
-            if at == 0 and chain != bytes(CHAIN_BYTES):
+            if (at == 0) != (number == 1) or (at == 0 and chain != bytes(CHAIN_BYTES)):
                 raise self._damaged(path, "does not begin as one")
         elif chain != self._chain or at != self._records:
             raise self._damaged(path, "does not follow on the one before it")
-        while raw := file.read(LENGTH.size):
-            size = LENGTH.unpack(raw)[0] if len(raw) == LENGTH.size else 0
+        data, at, unpack = file.read(), 0, LENGTH.unpack_from
+        end_of_data = len(data)
+        while at < end_of_data:
+            size = unpack(data, at)[0] if at + LENGTH.size <= end_of_data else 0
             if size > MAX_PAYLOAD_BYTES:
                 raise self._damaged(path, f"has a record of {size} bytes")
-            rest = file.read(size + CHAIN_BYTES) if size else b""
-            if len(rest) < size + CHAIN_BYTES:
-                yield from self._ends(path, last, file.tell())
+            behind = at + LENGTH.size + size
+            if not size or behind + CHAIN_BYTES > end_of_data:
+                yield from self._ends(path, last, HEAD.size + at)
                 return
-            yield self._record(path, raw + rest[:size], rest[size:], file)
-
-    def _record(self, path: Path, framed: bytes, chain: bytes, file: IO[bytes]) -> Record:
-        self._chain = chained(self._chain, framed)
-        if self._chain != chain:
-            raise self._damaged(path, f"was changed before byte {file.tell()}, in record {self._records}")
-        self._records += 1
-        try:
-            return decode_record(framed[LENGTH.size :])
-        except ValueError as error:
-            raise self._damaged(path, f"holds {error} at byte {file.tell()}") from None
+            framed = data[at:behind]
+            at = behind + CHAIN_BYTES
+            self._chain = chained(self._chain, framed)
+            if self._chain != data[behind:at]:
+                raise self._damaged(path, f"was changed before byte {HEAD.size + at}, in record {self._records}")
+            self._records += 1
+            try:
+                record = decode_record(framed[LENGTH.size :])
+            except ValueError as error:
+                raise self._damaged(path, f"holds {error} at byte {HEAD.size + at}") from None
+            yield record
 
     def _ends(self, path: Path, last: bool, at: int) -> Iterator[Record]:
         if not last:

@@ -52,6 +52,8 @@ class Fold:
         self.verdict: dict[str, Any] | None = None
         """The broker's last word, once it came."""
         self.end_ns = 0
+        self._known: dict[tuple[frozenset[Origin], int], tuple[str, tuple[str, ...], tuple[str, ...]]] = {}
+        self._words = (0, 0)
         self._notes: dict[tuple[int, int], list[Any]] = {}
         self._came: dict[tuple[int, int], Came] = {}
         self._seeing = Seeing(self.lineage, self._receive)
@@ -69,7 +71,8 @@ class Fold:
     def add(self, record: Record) -> None:
         """The next record."""
         self.balance.add(record)
-        self.end_ns = max(self.end_ns, record.time_ns)
+        if record.time_ns > self.end_ns:
+            self.end_ns = record.time_ns
         if type(record) is Handed:
             self._handed(record)
         elif type(record) is Came:
@@ -82,6 +85,7 @@ class Fold:
     def _joined(self, fact: Fact) -> None:
         number, name, role = fact.fields["party"]
         self.names[number], self.roles[number] = name, role
+        self._known.clear()
 
     def _parties(self, fact: Fact) -> None:
         for number, name, role in fact.fields["parties"]:
@@ -148,21 +152,39 @@ class Fold:
 
     def _receive(self, record: Handed, what: str, version: int, name: int, size: int) -> None:
         """A party was handed data of some version."""
-        party = record.destination
-        owners = {origin[0] for origin in self.lineage.origins[version]}
-        others = {self.names.get(owner, str(owner)) for owner in owners if owner != party}
-        kind = "raw" if self.lineage.raw[version] else "aggregate" if len(others) > 1 else "derived"
-        self.by_kind[self.called(record.source), self.called(party)][kind] += size
+        party, lineage = record.destination, self.lineage
+        origins = lineage.origins[version]
+        kind, owners, sources = self._made_of(origins, party)
+        if lineage.raw[version]:
+            kind = "raw"
+        called = self.called
+        self.by_kind[called(record.source), called(party)][kind] += size
         self.seen[party].add(version)
         if len(self.receipts) >= MOST_RECEIPTS:
             self.left_out += 1
             return
-        called = self.called
-        sources = tuple(sorted(self.source(origin) for origin in self.lineage.origins[version]))
         self.receipts.append(Receipt(
             record.time_ns / 1e9, called(party), called(record.source), what, self.object(name, version), size, kind,
-            tuple(sorted({called(owner) for owner in owners})), sources, version,
+            owners, sources, version,
         ))  # fmt: skip
+
+    def _made_of(self, origins: frozenset[Origin], party: int) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+        """(kind, owners, sources) of derived data for a party, in words; kept until a name is given."""
+        words = (self.lineage.labelled, len(self.names))
+        if words != self._words:
+            self._words = words
+            self._known.clear()
+        found = self._known.get((origins, party))
+        if found is None:
+            called = self.called
+            owners = {origin[0] for origin in origins}
+            others = {called(owner) for owner in owners if owner != party}
+            found = self._known[origins, party] = (
+                "aggregate" if len(others) > 1 else "derived",
+                tuple(sorted({called(owner) for owner in owners})),
+                tuple(sorted(self.source(origin) for origin in origins)),
+            )
+        return found
 
     # ------------------------------------------------------------ words
 

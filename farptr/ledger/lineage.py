@@ -25,6 +25,8 @@ _HIDDEN = frozenset(
 )
 """Functions of torch that change operands, and give results all the same."""
 _HOPS = 64
+_PLACE = (1 << 64) - 1
+"""The part of a name that says worker and id."""
 
 Origin = tuple[int, int]
 """(party, name of an object, or ANYTHING)."""
@@ -40,6 +42,11 @@ class Lineage:
         self.names: list[int] = []
         self.labels: dict[int, set[str]] = {}
         """Labels of versions: names of data, published names, tags."""
+        self.labelled = 0
+        """How often something got a label."""
+        self._plain: dict[Origin, int] = {}
+        self._ways: dict[str, tuple[bool, bool]] = {}
+        """Of operations: whether torch's, and whether they keep values."""
         self.called: dict[int, str] = {}
         """The newest label of each name."""
         self.now: dict[int, int] = {}
@@ -48,13 +55,16 @@ class Lineage:
         self._sets: dict[frozenset[Origin], frozenset[Origin]] = {}
         self._tainted: dict[int, int] = {}
         """Workers on which code ran that nobody sees into, and a version that is made of all they had."""
-        self.ids: dict[tuple[int, int], int] = {}
-        """(worker, id) to the newest name: what a listing calls objects by."""
+        self.ids: dict[int, int] = {}
+        """Of names that have a generation, the newest by worker and id."""
 
     def new(self, name: int, parents: Iterable[int], *, raw: bool = False, own: Iterable[Origin] = ()) -> int:
         """A version, made of others and of origins of its own; ``name`` stands for it from now on."""
         made_of = tuple(dict.fromkeys(parents))
-        origins = frozenset(own).union(*(self.origins[p] for p in made_of))
+        if len(made_of) == 1 and not own:
+            origins = self.origins[made_of[0]]
+        else:
+            origins = frozenset(own).union(*[self.origins[p] for p in made_of])
         self.parents.append(made_of)
         self.origins.append(self._sets.setdefault(origins, origins))
         self.raw.append(raw)
@@ -62,7 +72,8 @@ class Lineage:
         version = len(self.parents) - 1
         if name:
             self.now[name] = version
-            self.ids[name >> 40 & 0xFFFFFF, name & ((1 << 40) - 1)] = name
+            if name >> 64:
+                self.ids[name & _PLACE] = name
             self.points.pop(name, None)
         return version
 
@@ -85,7 +96,20 @@ class Lineage:
         """A name holds a pointer from now on."""
         if name != target:
             self.points[name] = target
-            self.ids[name >> 40 & 0xFFFFFF, name & ((1 << 40) - 1)] = name
+            if name >> 64:
+                self.ids[name & _PLACE] = name
+
+    def held(self, worker: int, id: int) -> int | None:
+        """The newest name of what a listing calls by that id; None when nothing is known of it."""
+        place = worker << 40 | id
+        return self.ids.get(place, place if place in self.now or place in self.points else None)
+
+    def plain(self, origin: Origin) -> int:
+        """Values that nothing holds, all of them of one origin."""
+        version = self._plain.get(origin)
+        if version is None:
+            version = self._plain[origin] = self.new(0, (), raw=True, own=[origin])
+        return version
 
     def copy(self, new: int, old: int) -> None:
         """A name has the same contents as another; both go their own ways from now on."""
@@ -98,11 +122,15 @@ class Lineage:
 
     def call(self, made: list[int], used: list[int], operation: str, own: list[Origin]) -> None:
         """An operation made results, or changed its first operand."""
-        if is_of_torch(operation):
+        way = self._ways.get(operation)
+        if way is None:
+            keeps = operation.removeprefix("np:").lstrip(".=") in _KEEPS
+            way = self._ways[operation] = (is_of_torch(operation), keeps)
+        if way[0]:
             self._call_of_torch(made, used, operation, own)
             return
         versions = [self.of(name) for name in used]
-        keeps = operation.removeprefix("np:").lstrip(".=") in _KEEPS and len(versions) == 1 and not own
+        keeps = way[1] and len(versions) == 1 and not own
         raw = keeps and self.raw[versions[0]]
         for name in made:
             self.new(name, versions, raw=raw, own=own)
@@ -149,6 +177,7 @@ class Lineage:
 
     def label(self, name: int, text: str) -> None:
         """A name for data, from now on."""
+        self.labelled += 1
         self.labels.setdefault(self.of(name), set()).add(text)
         self.called[name] = text
 

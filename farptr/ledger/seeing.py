@@ -43,7 +43,7 @@ class Seeing:
 
     def plain(self, record: Handed, root: int, worker: int, size: int) -> None:
         """Plain numbers among operands were handed to a worker."""
-        version = self._lineage.new(0, (), raw=True, own=[(root, _ARGUMENTS)])
+        version = self._lineage.plain((root, _ARGUMENTS))
         self._receive(record, "sent" if record.source == root else "pushed", version, 0, size)
 
     def answer(self, record: Handed, root: int, left: int, note: list[Any]) -> int:
@@ -56,7 +56,7 @@ class Seeing:
             for label in tags:
                 self._lineage.label(one, label)
         for id, row_bytes in rows:
-            held = self._lineage.ids.get((record.source, id))
+            held = self._lineage.held(record.source, id)
             if held is not None:
                 self._receive(record, "listed", self._lineage.of(held), held, row_bytes)
         if tag in (_ARRAY, NOT_UNDERSTOOD) or (what in ("ask", "cell") and status == c.PLAIN):
@@ -98,7 +98,7 @@ class Seeing:
         else:
             self._lineage.call(made, used, text, own)
         if size:
-            version = self._lineage.new(0, (), raw=True, own=own)
+            version = self._lineage.plain((root, _ARGUMENTS))
             self._receive(record, "sent" if record.source == root else "pushed", version, 0, size)
 
     def _question(self, record: Handed, root: int, worker: int, note: Note) -> None:

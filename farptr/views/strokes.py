@@ -135,8 +135,8 @@ class Strokes:
             self._coarsen(self._most)
 
     def _coarsen(self, most: int) -> None:
+        self.span_ns = self.span_ns or (_FIRST_SPAN_NS if len(self.strokes) > most else 0)
         while len(self.strokes) > most:
-            self.span_ns = max(_FIRST_SPAN_NS, 2 * self.span_ns)
             kept: dict[tuple[int, int, int], Stroke] = {}
             for stroke in self.strokes:
                 key = (stroke.source, stroke.destination, stroke.left_ns // self.span_ns)
@@ -144,19 +144,28 @@ class Strokes:
                     kept[key].take(stroke)
                 else:
                     kept[key] = stroke
-            if len(kept) == len({key[:2] for key in kept}):
-                self.strokes = list(kept.values())
-                return  # one for each pair: there are no fewer
             self.strokes = list(kept.values())
+            if len(kept) == len({key[:2] for key in kept}):
+                return  # one for each pair: there are no fewer
+            if len(kept) > most:
+                self.span_ns *= 2
 
     def _turn(self, worker: int, began_ns: int, ended_ns: int) -> None:
-        if self.turns and len(self.turns) >= 4 * self._most:
-            self._join_turns()
+        if len(self.turns) >= 8 * self._most:
+            self._join_turns(4 * self._most)
         self.turns.append((worker, began_ns, ended_ns))
 
-    def _join_turns(self) -> None:
+    def _join_turns(self, most: int) -> None:
         """Turns of a worker that are close to each other become one bar."""
-        self._turn_span_ns = max(_FIRST_SPAN_NS, 2 * self._turn_span_ns)
+        while len(self.turns) > most:
+            before = len(self.turns)
+            self._join_close_turns()
+            if len(self.turns) > most or len(self.turns) == before:
+                self._turn_span_ns = max(_FIRST_SPAN_NS, 2 * self._turn_span_ns)
+            if len(self.turns) == len({worker for worker, _, _ in self.turns}):
+                return  # one for each worker
+
+    def _join_close_turns(self) -> None:
         last: dict[int, int] = {}
         joined: list[tuple[int, int, int]] = []
         for worker, began, ended in self.turns:
@@ -171,7 +180,6 @@ class Strokes:
     def done(self) -> Strokes:
         """All records have come; returns itself, with the strokes in order of time."""
         self._coarsen(self._most)
-        while len(self.turns) > 2 * self._most and self._turn_span_ns < 1 << 62:
-            self._join_turns()
+        self._join_turns(4 * self._most)
         self.strokes.sort(key=lambda stroke: (stroke.left_ns, stroke.end_ns))
         return self

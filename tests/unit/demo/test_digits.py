@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from farptr.client.account import Traffic
 from farptr.demo import digits
-from farptr.demo.account import AGGREGATOR, QUESTIONS, verdict
+from farptr.demo.account import verdict
 from farptr.demo.digits import Samples
 from farptr.protocol.errors import FarptrError, UsageError
 
@@ -114,7 +113,7 @@ def demonstrate(**options):
 def test_the_client_receives_nothing_but_means():
     code, shown = demonstrate()
     assert code == 0
-    assert "The client received 3 mean gradients of 5,200 bytes, 15,600 bytes of arrays in all" in shown
+    assert "the client received 3 mean gradients of 5,200 bytes, 15,600 bytes of arrays in all" in shown
     assert "round   3/3" in shown
 
 
@@ -164,29 +163,18 @@ def test_the_mean_of_one_worker_is_its_gradient():
     assert "The mean of a single worker's gradient is that gradient" in shown
 
 
-def account(*, means=2, mean_bytes=80, worker_bytes=0, questions=QUESTIONS):
-    return [
-        Traffic("w1", AGGREGATOR, "pushed", 2, 160, 200),
-        Traffic("w2", AGGREGATOR, "pushed", 2, 160, 200),
-        Traffic(AGGREGATOR, "me", "fetched", means, means * mean_bytes, 200),
-        Traffic("w1", "me", "fetched", questions, worker_bytes, 200),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("rows", "per_round", "holds"),
-    [
-        (account(), [80, 80], True),
-        (account(), [160, 0], False),
-        (account(worker_bytes=8), [80, 88], False),
-        (account(questions=QUESTIONS + 1), [80, 80], False),
-        (account(means=3), [80, 160], False),
-        (account(mean_bytes=40), [40, 40], False),
-        (account()[2:], [80, 80], False),
-    ],
-)
-def test_the_verdict_is_computed_from_the_account(rows, per_round, holds):
-    assert verdict(rows, per_round, 80).holds is holds
+def test_the_verdict_is_that_of_the_ledger_whoever_trains(samples, tmp_path):
+    """One more mean than was due, of every worker's data, is something else, too."""
+    shards = partition(samples, [100, 200], seed=1)
+    with digits.start(shards, seed=0, journal=str(tmp_path)) as run:
+        weights = digits.train(run, rounds=2)
+        assert verdict(run.ledger, ["w1", "w2"], 2, weights.nbytes).holds
+        assert not verdict(run.ledger, ["w1"], 2, weights.nbytes).holds
+        assert not verdict(run.ledger, ["w1", "w2"], 1, weights.nbytes).holds
+        run["w1"]["x"][:1].get()
+        judged = verdict(run.ledger, ["w1", "w2"], 2, weights.nbytes)
+    assert not judged.holds
+    assert "520 bytes, fetched by w1, raw from w1/x" in judged.sentence
 
 
 def test_no_rounds_are_refused():

@@ -115,6 +115,18 @@ def test_every_edit_is_noticed(tmp_path):
     every_edit_is_noticed(tmp_path, 500)
 
 
+@pytest.mark.parametrize("rotated", [False, True])
+def test_every_byte_of_a_file_s_head_counts(tmp_path, rotated):
+    path, writer = journal(tmp_path, payloads(60), file_bytes=2000 if rotated else 1 << 20, files=3)
+    folder.write_manifest(path, folder.read_manifest(path) | {"records": writer.records})
+    first = folder.files_of(path)[0]
+    whole = first.read_bytes()
+    for at in range(40):
+        first.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(JournalDamaged):
+            list(Reader(path))
+
+
 @pytest.mark.slow
 def test_every_one_of_many_edits_is_noticed(tmp_path):
     every_edit_is_noticed(tmp_path, 11_000)

@@ -33,6 +33,7 @@ def test_every_envelope_is_in_one_stroke_and_strokes_are_bounded(tmp_path, envel
     assert sum(stroke.value_bytes for stroke in strokes.strokes) == 8 * envelopes
     assert len(strokes.strokes) <= most
     assert bool(strokes.span_ns) == (envelopes > most)
+    assert strokes.span_ns < 8 * (strokes.strokes[-1].end_ns + 1)
     assert [s.left_ns for s in strokes.strokes] == sorted(s.left_ns for s in strokes.strokes)
 
 
