@@ -5,7 +5,7 @@ An operation's name is where torch has it: ``torch.add``, ``torch.Tensor.add_``,
 those that begin with an underscore; the operators among these are in OPERATORS. ``no_grad:`` before a name says that
 the caller records no graph. A text that begins ``torch.`` stands for a dtype, a layout or a memory format.
 
-To add an operation that torch does not list, put it in MAKERS (``worker.remote.torch.zeros``) or in FURTHER.
+To add an operation that torch does not list, put it in UNLISTED, or in MAKERS (``worker.remote.torch.zeros``).
 """
 
 from __future__ import annotations
@@ -37,14 +37,20 @@ MAKERS = frozenset(
 )
 """Functions below ``torch`` that make tensors from plain values."""
 
-METHODS = frozenset("new_empty new_full new_ones new_tensor new_zeros unflatten".split())
+METHODS = frozenset(
+    """
+    new_empty new_full new_ones new_tensor new_zeros to_sparse_bsc to_sparse_bsr to_sparse_csc to_sparse_csr unflatten
+    """.split()
+)
 """Methods of a tensor that torch does not list as such, though it lets others override them."""
+
+UNLISTED = frozenset(
+    "fill rand_like randint_like randn_like vander nn.functional.hardsigmoid nn.functional.hardswish".split()
+)
+"""Functions below ``torch`` that it does not list either."""
 
 INITIALISERS = frozenset("constant_ kaiming_uniform_ normal_ uniform_".split())
 """Functions below ``torch.nn.init``; the others are made of operations."""
-
-FURTHER = frozenset({"torch.autograd.grad", "torch.autograd.backward", "torch.farptr.copy"})
-"""What torch lets nobody override, and what it has not: ``copy`` is a leaf like the original."""
 
 IN_PLACE = frozenset(
     {"__setitem__", "__set__", "backward", "retain_grad", "torch.autograd.backward", "torch.manual_seed"}

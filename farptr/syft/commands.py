@@ -28,9 +28,13 @@ Handle = Pointer | MultiPointer
 
 # ---------------------------------------------------------------- names
 
+_ALIKE = "torch._has_compatible_shallow_copy_type"
+"""What modules ask before they give a parameter other values: ``model.double()``."""
+
 _names: dict[Any, str] = {
     torch.autograd.grad: "torch.autograd.grad",
     torch.autograd.backward: "torch.autograd.backward",
+    torch._has_compatible_shallow_copy_type: _ALIKE,
     **{getattr(torch.nn.init, name): f"torch.nn.init.{name}" for name in table.INITIALISERS},
 }
 
@@ -261,6 +265,7 @@ HANDLERS: dict[str, Handler] = (
         _would_fetch,
     )
     | {
+        _ALIKE: lambda name, func, args, kwargs: all(hasattr(value, "_handle") for value in args),
         "torch.Tensor.__float__": _number(float),
         "torch.Tensor.__int__": _number(int),
         "torch.Tensor.__complex__": _number(complex),

@@ -44,6 +44,8 @@ def _quick(function: Any) -> Any:
                     if session.sync_mode:
                         session.settle_if_sync([pointer])
                     return made(pointer)
+        if other is None or kind is str:
+            return NotImplemented  # Python then says what it says of a tensor and None
         return commands.run(function, (self, other), {})
 
     return run

@@ -210,6 +210,12 @@ class PointerTensor(torch.Tensor):
         self._handle.gc = False
         return self
 
+    def set_(self, source: Any) -> PointerTensor:
+        """From now on the values of another pointer, in the same memory there; returns this pointer."""
+        with torch.no_grad():
+            self.data = source
+        return self
+
     # ------------------------------------------------------------ to be found
 
     def tag(self, *tags: str) -> PointerTensor:

@@ -9,6 +9,7 @@ Laws
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,7 @@ def function(operation: str) -> Callable[..., Any] | None:
     if not _known:
         _known.update(_overridable() | _OURS)
         _known.update({f"torch.{maker}": getattr(torch, maker) for maker in table.MAKERS})
+        _known.update({f"torch.{name}": attrgetter(name)(torch) for name in table.UNLISTED})
         _known.update({f"torch.Tensor.{method}": getattr(torch.Tensor, method) for method in table.METHODS})
         _known.update({f"torch.nn.init.{name}": getattr(torch.nn.init, name) for name in table.INITIALISERS})
     found = _known.get(name) or _in_place_form(name)
@@ -158,7 +160,7 @@ def _kernel(name: str) -> Callable[..., Any] | None:
             value = found(*args, **kwargs)
         finally:
             torch._C._set_grad_enabled(recorded)
-        return tuple([v for v in value if v is not None]) if type(value) is tuple else value
+        return _there(value)
 
     return run
 
@@ -182,11 +184,16 @@ def _called(found: Callable[..., Any], *, recorded: bool) -> Callable[..., Any]:
         if kwargs:
             kwargs = {name: _meant(value) for name, value in kwargs.items()}
         if recorded:
-            return found(*args, **kwargs)
+            return _there(found(*args, **kwargs))
         with torch.no_grad():
-            return found(*args, **kwargs)
+            return _there(found(*args, **kwargs))
 
     return run
+
+
+def _there(value: Any) -> Any:
+    """Results without those that are not there."""
+    return tuple([v for v in value if v is not None]) if type(value) is tuple else value
 
 
 _TYPES = (torch.dtype, torch.layout, torch.memory_format)
