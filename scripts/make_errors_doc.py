@@ -58,6 +58,7 @@ ADVICE = {
     "Exhausted": "Start a new run.",
     "BadNetwork": "Each value has a unit, such as `50 ms`, `10 Mbit/s`, `1 %`; the message names it.",
     "BadClock": "See [clocks.md](clocks.md): how costs are written, and what does not go with virtual time.",
+    "NotDeterministic": "The first event that differs is shown; see [clocks.md](clocks.md) for what makes runs differ.",
     "LinkLost": "Heal the link, or allow more time (`give_up`). What was lost did nothing: issue it again.",
     "AnswerLost": "Ask again when the link is healed; what `get` was to take away may be gone.",
     "JournalError": "Name a directory that you may write, on a disk with room.",

@@ -157,6 +157,8 @@ class Broker:
         self._hold: Callable[[list[Delivery]], list[Delivery]] | None = self._timed.hold if self._timed else None
         """What deliveries pass, if anything: it gives those that leave now."""
         self.core.network = self._network
+        if clock is not None and clock.get("net"):
+            self._network({"do": "set", "table": clock["net"]})
         self._exits = Exits()
         self._control = Control(control)
         fds = [source.fileno() for source in (self._exits, control) if source is not None]

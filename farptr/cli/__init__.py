@@ -45,6 +45,7 @@ EXIT_CODES = (
     ("9", "`farptr doctor` has found something that must be put right"),
     ("10", "`farptr gc` has found something that nobody can reach"),
     ("11", "`farptr ledger` has found that somebody saw what they were not to see"),
+    ("12", "`farptr run --check-determinism` has found that two runs differ"),
     ("130", "ended by Ctrl-C"),
     ("141", "whoever read the output has left"),
 )

@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from farptr.cli import twice
 from farptr.cli.interrupts import ignored
 from farptr.cli.manual import Manual
 from farptr.cli.names import RUN_VARIABLE, complete_file
 from farptr.cli.net import model, net_option, read
+from farptr.cli.twice import clock_from, clock_options
 from farptr.cli.wanted import from_options, functions_of, functions_options, journal_option, workers_options
+
+if TYPE_CHECKING:
+    from farptr.launch.script import Outcome
+    from farptr.network.network import Network
 
 GRACE_S = 5.0
 DEFAULT_COUNT = 2
@@ -57,6 +64,7 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
 @functions_options
 @journal_option
 @net_option
+@clock_options
 @click.option("-m", "--module", is_flag=True, help="SCRIPT is a module, as for `python -m`.")
 @click.option(
     "--grace",
@@ -77,6 +85,10 @@ def run(
     functions_private: bool,
     journal: str | None,
     net: str | None,
+    clock: str,
+    costs: str | None,
+    seed: int | None,
+    check_determinism: bool,
     module: bool,
     grace: float,
     script: str,
@@ -87,44 +99,66 @@ def run(
     In the script, `fp.connect()` joins the run. Without options it has two workers, w1 and w2. All that stands behind
     SCRIPT is the script's, but for --workers, -n and --load right behind it, where none of them stands before it; a --
     ends them. Whatever the script has started ends with it. After a Ctrl-C the script has a time to end; a second
-    Ctrl-C ends it at once.
+    Ctrl-C ends it at once. With --clock virtual time is modelled: nothing sleeps, and the same program and seed do the
+    same again, which --check-determinism sees to (docs/clocks.md).
 
     Examples:
       farptr run train.py
       farptr run --workers julie,toby --load julie=shard0.npz train.py --rounds 5
       farptr run -n 3 -m package.train
+      farptr run --clock virtual --net net.toml --costs '5 ms' train.py
+      farptr run --clock virtual --check-determinism train.py
 
     Exit codes:
       the script's own; 128+N when signal N ended it, such as 130 after Ctrl-C
       2  wrong usage, no such script     5  a worker did not start, or could not load its file
+      12  with --check-determinism, the two runs differ
     """
-    from farptr.launch import marked
-    from farptr.launch import script as programs
-    from farptr.launch.start import start
     from farptr.protocol.names import numbered
 
     if not module:
         _check_script(script)
-    wanted = from_options(workers, count, load) or dict.fromkeys(numbered(DEFAULT_COUNT))
-    mark = os.urandom(8).hex()
+    if check_determinism and clock != "virtual":
+        raise click.UsageError("--check-determinism needs --clock virtual: by the wall's clock no two runs are alike")
+    network = read(net)
+    modelled = clock_from(clock, costs, network)
     # Unbuffered: what the script has printed is out, however it ends.
     command = [sys.executable, "-u", *(["-m"] if module else []), script, *arguments]
-    allowed = functions_of(functions, functions_private)
-    network = read(net)
-    with start(wanted, mark=mark, functions=allowed, journal=journal and os.path.abspath(journal)) as running:  # noqa: PTH100
+    wanted = from_options(workers, count, load) or dict.fromkeys(numbered(DEFAULT_COUNT))
+    given = {"functions": functions_of(functions, functions_private), "clock": modelled, "seed": seed}
+
+    def once(journal: str | None) -> int:
+        more = {**given, "journal": journal and os.path.abspath(journal)}  # noqa: PTH100 - as the shell has it
+        outcome = _run_once(wanted, command, grace, None if modelled else network, more)
+        if outcome.killed:
+            click.echo(f"farptr: {script} did not end in time, and was killed", err=True)
+        return outcome.code
+
+    return twice.check_determinism(once, journal) if check_determinism else once(journal)
+
+
+def _run_once(
+    wanted: dict[str, str | None], command: list[str], grace_s: float, network: Network | None, given: dict[str, Any]
+) -> Outcome:
+    from farptr.launch import marked
+    from farptr.launch import script as programs
+    from farptr.launch.start import start
+
+    mark = os.urandom(8).hex()
+    with start(wanted, mark=mark, **given) as running:
         model(running, network)
         own = {
             RUN_VARIABLE: running.info.name,
             "FARPTR_RUNTIME_DIR": str(running.info.directory.parent),
             marked.VARIABLE: mark,
         }
-        outcome = programs.run(command, os.environ | own, grace_s=grace)
+        if given["clock"]:
+            own["PYTHONHASHSEED"] = os.environ.get("PYTHONHASHSEED", "0")  # else the order of sets differs
+        outcome = programs.run(command, os.environ | own, grace_s=grace_s)
         with ignored():
             marked.end(mark)
             running.close()
-    if outcome.killed:
-        click.echo(f"farptr: {script} did not end in time, and was killed", err=True)
-    return outcome.code
+    return outcome
 
 
 def _check_script(script: str) -> None:

@@ -468,6 +468,13 @@ class JournalVersion(JournalError, ValueError):
     code = 1603
 
 
+class NotDeterministic(FarptrError, AssertionError):
+    """A program that ran twice under the virtual clock did not do the same: the runs' journals differ."""
+
+    code = 1630
+    exit_code = 12
+
+
 class LinkLost(FarptrError, ConnectionError):
     """The modelled network lost an envelope, however often it was sent again; what it carried did not arrive."""
 

@@ -50,7 +50,7 @@ HELD = {
     "docs/README.md": {},
     "docs/array-api.md": {"pycon": _PROMPTS, "python": _ARRAY_API, "text": _ARRAY_API},
     "docs/cli.md": {"bash": _LEGAL, "text": _MANUAL},
-    "docs/clocks.md": {"pycon": _PROMPTS},
+    "docs/clocks.md": {"pycon": _PROMPTS, "bash": _LEGAL},
     "docs/design.md": {},
     "docs/errors.md": {},
     "docs/migrating-from-pysyft.md": {"pycon": _SYFT},
