@@ -13,6 +13,7 @@ Laws
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from farptr.broker.passing import wire_bytes_of
@@ -88,7 +89,9 @@ class Links:
 
     def gone(self, number: int) -> None:
         """A party is gone: what was on its way there goes nowhere."""
-        for item in self.model.gone(self._name(number), lambda item: item.delivery.destination == number):
+        back, now = self.model.gone(self._name(number), lambda i: i.delivery.destination == number, self._now())
+        self._ready += [self._hand(arrival.item, arrival.lost) for arrival in now]
+        for item in back:
             if self._core.watch and item.delivery.header:
                 self._core.watch.cut(item.delivery, "its destination is gone")
         live = {id(turn) for turns in self._core.settling.turns.values() for turn in turns}
@@ -101,7 +104,7 @@ class Links:
         for delivery in deliveries:
             if delivery.frame[_KIND_AT] in _TURNS and delivery.destination in turns:
                 counts[delivery.destination] = counts.get(delivery.destination, 0) + 1
-        last = {worker: iter(list(turns[worker])[-count:]) for worker, count in counts.items()}
+        last = {worker: reversed(list(islice(reversed(turns[worker]), count))) for worker, count in counts.items()}
         for delivery in deliveries:
             mine = delivery.frame[_KIND_AT] in _TURNS and delivery.destination in last
             yield delivery, next(last[delivery.destination]) if mine else None

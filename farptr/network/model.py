@@ -28,7 +28,7 @@ from farptr.network.links import PACKET_BYTES, Link
 from farptr.network.network import Access, Network, Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from random import Random
 
 UP, DOWN = "up", "down"
@@ -40,8 +40,8 @@ class Flight:
     """A message on its way."""
 
     __slots__ = (
-        "arrived", "bytes", "destination", "item", "knows", "last_s", "lost", "number", "packets", "parked", "retry_s",
-        "sent_s", "source", "stage", "transmitted_bytes", "waits",
+        "arrived", "bytes", "destination", "for_nobody", "holds_up", "item", "knows", "last_s", "lost", "number",
+        "packets", "parked", "retry_s", "sent_s", "source", "stage", "transmitted_bytes", "waits",
     )  # fmt: skip
 
     def __init__(self, number: int, now_s: float, pair: Pair, wire_bytes: int, item: Any, retry_s: float) -> None:
@@ -56,11 +56,13 @@ class Flight:
         self.transmitted_bytes = 0
         self.lost = ""
         """Why it will not come through."""
-        self.arrived = self.parked = False
+        self.arrived = self.parked = self.for_nobody = False
         self.waits: set[int] = set()
-        """What has to arrive there before it."""
-        self.knows: set[int] = set()
-        """What its sender had sent or heard of, as far as it was on its way then."""
+        """What has to arrive there before it, but for what in turn has to arrive before that."""
+        self.holds_up: list[Flight] = []
+        """What waits for it."""
+        self.knows: dict[Pair, int] = {}
+        """Of each pair, the newest message on its way that its sender had sent or heard of."""
 
 
 class Arrival(NamedTuple):
@@ -86,9 +88,11 @@ class Model:
         self._counts: dict[Place, int] = defaultdict(int)
         self._flights: dict[int, Flight] = {}
         """On their way, by number: in the order in which they were sent."""
-        self._known: dict[str, set[int]] = defaultdict(set)
-        """What each party has sent or heard of, as far as it is on its way."""
-        self._behind: dict[str, deque[tuple[set[int], Any]]] = {}
+        self._known: dict[str, dict[Pair, int]] = defaultdict(dict)
+        """Of each pair, the newest message that a party has sent or heard of: those before it arrive before it."""
+        self._newest: dict[str, dict[str, int]] = defaultdict(dict)
+        """The newest message on its way to each party, by source."""
+        self._behind: dict[str, deque[tuple[tuple[int, ...], Any]]] = {}
         """What the broker says to each party, and what it waits for."""
         self._changes = deque(network.changes)
         self._cut: dict[Pair, int] = {}
@@ -107,18 +111,20 @@ class Model:
         """A message sets out, or does so after a delay, or is lost for that reason."""
         flight = Flight(next(self._numbers), now_s, pair, wire_bytes, item, self.network.retry)
         flight.parked, flight.lost, flight.last_s = self._held, lost, now_s + delay_s
-        known, flights = self._known[pair[0]], self._flights
-        flight.waits = {number for number in known if flights[number].destination == pair[1]}
-        flight.knows = set(known)
-        known.add(flight.number)
+        flights = self._flights
+        flight.knows = {other: number for other, number in self._known[pair[0]].items() if number in flights}
+        flight.waits = {number for other, number in flight.knows.items() if other[1] == pair[1]}
+        for number in flight.waits:
+            flights[number].holds_up.append(flight)
+        self._known[pair[0]] = {**flight.knows, pair: flight.number}
+        self._newest[pair[1]][pair[0]] = flight.number
         flights[flight.number] = flight
         self._push(now_s + delay_s, flight)
 
     def behind(self, destination: str, item: Any) -> bool:
         """What the broker says; whether it has to wait. If not, it is not kept here."""
-        queue = self._behind.get(destination)
-        waits = {number for number, flight in self._flights.items() if flight.destination == destination}
-        if not waits and not queue:
+        waits = tuple(self._newest[destination].values())
+        if not waits and destination not in self._behind:
             return False
         self._behind.setdefault(destination, deque()).append((waits, item))
         return True
@@ -150,7 +156,7 @@ class Model:
 
     def in_flight(self) -> list[Flight]:
         """What is on its way, as it was sent."""
-        return list(self._flights.values())
+        return [flight for flight in self._flights.values() if not flight.for_nobody]
 
     # ------------------------------------------------------------ on the way
 
@@ -205,38 +211,40 @@ class Model:
         flight.last_s = again_s
         self._push(again_s, flight)
 
-    def _perhaps_arrive(self, now_s: float, candidates: list[Flight], out: list[Arrival]) -> None:
-        """Those of the candidates that can, and then what has waited for them."""
+    def _perhaps_arrive(self, now_s: float, flights: Iterable[Flight], out: list[Arrival]) -> None:
+        """Those of them that can, and then what has waited for them."""
+        candidates = deque(flights)
         while candidates:
-            flight = candidates.pop(0)
+            flight = candidates.popleft()
             if flight.arrived and not flight.parked and not flight.waits and flight.number in self._flights:
                 self._arrive(now_s, flight, out)
-                for other in self._flights.values():
-                    if flight.number in other.waits:
-                        other.waits.discard(flight.number)
-                        candidates.append(other)
+                for other in flight.holds_up:
+                    other.waits.discard(flight.number)
+                candidates += flight.holds_up
 
     def _arrive(self, now_s: float, flight: Flight, out: list[Arrival]) -> None:
-        self.lost_messages += bool(flight.lost)
-        self._forget({flight.number})
-        self._known[flight.destination] |= flight.knows & self._flights.keys()
-        out.append(Arrival(now_s, flight.item, flight.lost))
-        queue = self._behind.get(flight.destination)
+        del self._flights[flight.number]
+        newest = self._newest[flight.destination]
+        if newest[flight.source] == flight.number:
+            del newest[flight.source]
+        known = self._known[flight.destination]
+        for pair, number in flight.knows.items():
+            if number in self._flights and number > known.get(pair, 0):
+                known[pair] = number
+        if not flight.for_nobody:
+            self.lost_messages += bool(flight.lost)
+            out.append(Arrival(now_s, flight.item, flight.lost))
+        self._say(now_s, flight.destination, out)
+
+    def _say(self, now_s: float, destination: str, out: list[Arrival]) -> None:
+        """What the broker says to a party, as far as nothing is on its way there before it."""
+        queue = self._behind.get(destination)
         if queue is None:
             return
-        for waits, _ in queue:
-            waits.discard(flight.number)
-        while queue and not queue[0][0]:
+        while queue and not any(number in self._flights for number in queue[0][0]):
             out.append(Arrival(now_s, queue.popleft()[1]))
         if not queue:
-            del self._behind[flight.destination]
-
-    def _forget(self, numbers: set[int]) -> None:
-        """These are not on their way any more."""
-        for number in numbers:
-            self._flights.pop(number, None)
-        for known in self._known.values():
-            known -= numbers
+            del self._behind[destination]
 
     def _is_cut(self, pair: Pair) -> bool:
         return bool(self._cut) and any(_matches(cut, pair) for cut in self._cut)
@@ -263,22 +271,24 @@ class Model:
         else:
             self._cut.pop(pair, None)
 
-    def gone(self, party: str, is_for: Callable[[Any], bool]) -> list[Any]:
-        """Somebody of that name is gone: what was on its way there goes nowhere, and is given back."""
-        mine = [f for f in self._flights.values() if f.destination == party and is_for(f.item)]
-        taken = {flight.number for flight in mine}
-        out = [flight.item for flight in mine]
-        self._forget(taken)
-        for flight in self._flights.values():
-            flight.waits -= taken
-        self._drop_events(taken)
-        queue = self._behind.pop(party, None)
-        if queue:
-            out += [item for _, item in queue if is_for(item)]
-            left_said = deque((waits - taken, item) for waits, item in queue if not is_for(item))
-            if left_said:
-                self._behind[party] = left_said
-        return out
+    def gone(self, party: str, is_for: Callable[[Any], bool], now_s: float) -> tuple[list[Any], list[Arrival]]:
+        """Somebody of that name is gone: what was on its way there goes nowhere, and is given back.
+
+        Gives, too, what arrives now: it waited for that, and is for somebody else of the same name.
+        """
+        mine = [f for f in self._flights.values() if f.destination == party and not f.for_nobody and is_for(f.item)]
+        queue = self._behind.pop(party, deque())
+        back = [flight.item for flight in mine] + [item for _, item in queue if is_for(item)]
+        if others := deque(said for said in queue if not is_for(said[1])):
+            self._behind[party] = others
+        for flight in mine:  # it holds its place in the order, for those that waited for it
+            flight.for_nobody = flight.arrived = True
+            flight.parked = False
+        self._drop_events({flight.number for flight in mine})
+        out: list[Arrival] = []
+        self._perhaps_arrive(now_s, mine, out)
+        self._say(now_s, party, out)
+        return back, out
 
     # ------------------------------------------------------------ step mode
 
@@ -330,11 +340,13 @@ class Model:
             assert flight.parked or flight.waits or not flight.arrived, (
                 f"message {number} is there and waits for nothing"
             )
-        assert all(known <= under_way for known in self._known.values()), "a party knows of what is not on its way"
+        newest: dict[str, dict[str, int]] = {}
+        for number, flight in self._flights.items():
+            newest.setdefault(flight.destination, {})[flight.source] = number
+        assert newest == {party: of for party, of in self._newest.items() if of}, "the newest are others"
         for destination, queue in self._behind.items():
-            assert queue[0][0], f"what is said to {destination} waits for nothing"
-            assert all(waits <= under_way for waits, _ in queue), (
-                f"what is said to {destination} waits for what is gone"
+            assert any(number in under_way for number in queue[0][0]), (
+                f"what is said to {destination} waits for nothing"
             )
 
 

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from farptr.network.links import link
-from farptr.network.model import Model
+from farptr.network.model import Arrival, Model
 from farptr.network.network import Access, Network
 
 FAR = 1e9
@@ -170,9 +170,36 @@ def test_messages_for_who_is_gone_come_back() -> None:
     made.send(0.0, ("b", "a"), 1, "y")
     made.behind("b", "said")
     made.send(0.0, ("a", "b"), 1, "of another one of that name")
-    assert made.gone("b", lambda item: item in ("x", "said")) == ["x", "said"]
+    assert made.gone("b", lambda item: item in ("x", "said"), 0.0) == (["x", "said"], [])
     made.check()
     assert [a.item for a in made.due(FAR)] == ["y", "of another one of that name"]
+
+
+def test_what_waited_for_a_message_to_who_is_gone_goes_on() -> None:
+    made = model(links={("far", "me"): {"latency": "5 s"}, ("near", "me"): {"latency": "1 s"}})
+    made.send(0.0, ("far", "me"), 1, "for one client")
+    made.send(0.0, ("far", "near"), 1, "x")
+    assert len(made.due(0.0)) == 1
+    made.send(0.0, ("near", "me"), 1, "for another")
+    assert made.behind("me", "said to the other")
+    assert made.due(2.0) == []
+    back, now = made.gone("me", lambda item: item == "for one client", 2.0)
+    made.check()
+    assert (back, [a.item for a in now]) == (["for one client"], ["for another", "said to the other"])
+    assert made.next_s() is None
+
+
+def test_who_is_gone_leaves_the_order_of_the_others_as_it_was() -> None:
+    made = model(links={("far", "me"): {"latency": "normal(1 s, 1 s)"}})
+    for n in range(20):
+        made.send(0.0, ("far", "me"), 1, n)
+    back, now = made.gone("me", lambda item: item % 2, 0.0)
+    for n in range(20, 30):
+        made.send(0.0, ("far", "me"), 1, n)
+    made.check()
+    assert [f.item for f in made.in_flight()] == [*range(0, 20, 2), *range(20, 30)]
+    assert [a.item for a in (*now, *made.due(FAR))] == [*range(0, 20, 2), *range(20, 30)]
+    assert back == list(range(1, 20, 2))
 
 
 def test_step_by_step() -> None:
@@ -208,37 +235,71 @@ def test_the_same_seed_gives_the_same_arrivals() -> None:
     assert once(3) != once(4)
 
 
+class Hearsay:
+    """Causal order by the definition: what each party has sent or heard of, all of it."""
+
+    def __init__(self) -> None:
+        self.heard: dict[str, set[int]] = {name: set() for name in "abc"}
+        self.before: dict[int, set[int]] = {}
+        self.to: dict[int, str] = {}
+        self.left: set[int] = set()
+        """On their way."""
+
+    def sent(self, pair: tuple[str, str], number: int) -> None:
+        self.before[number], self.to[number] = set(self.heard[pair[0]]), pair[1]
+        self.heard[pair[0]].add(number)
+        self.left.add(number)
+
+    def arrived(self, number: int) -> None:
+        early = [n for n in self.before[number] & self.left if self.to[n] == self.to[number]]
+        assert not early, f"message {number} came before {early}"
+        self.left.discard(number)
+        self.heard[self.to[number]] |= self.before[number] | {number}
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_laws_under_random_traffic(seed: int) -> None:
     rng = Random(seed)
     access = Access(
         link(latency="exponential(20ms)", bandwidth="1 MB/s", loss="5 %"), link(latency="5ms", reorder="20 %")
     )
-    made = Model(Network(everybody=access, give_up="1 s", retry="100 ms"), Random(seed))
-    now_s, sent, got, said = 0.0, 0, [], 0
-    live = {"a", "b", "c"}
+    made, order = Model(Network(everybody=access, give_up="1 s", retry="100 ms"), Random(seed)), Hearsay()
+    now_s, sent, ended, said = 0.0, 0, 0, 0
+
+    def came(arrivals: list[Arrival]) -> None:
+        nonlocal ended
+        for arrival in arrivals:
+            ended += 1
+            if isinstance(arrival.item, int):
+                order.arrived(arrival.item)
+
     for _ in range(300):
         now_s += rng.expovariate(50)
-        got += made.due(now_s)
+        came(made.due(now_s))
         what = rng.random()
         if what < 0.6:
-            pair = tuple(rng.sample(sorted(live), 2))
-            made.send(now_s, pair, rng.randrange(20_000), (pair, sent))
+            pair = tuple(rng.sample("abc", 2))
+            made.send(now_s, pair, rng.randrange(20_000), sent)
+            order.sent(pair, sent)
             sent += 1
         elif what < 0.75:
-            to = rng.choice(sorted(live))
-            said += made.behind(to, ("said", to, sent))
+            said += made.behind(rng.choice("abc"), f"said {sent}")
         elif what < 0.8:
             made.cut(("a", "*"), rng.choice([1, -1]))
         elif what < 0.83:
-            made.hold() if rng.random() < 0.5 else got.extend(made.release(now_s))
+            made.hold() if rng.random() < 0.5 else came(made.release(now_s))
         elif what < 0.87:
-            got += made.step(None, now_s)[1]
-        elif what < 0.88:
-            got += made.gone(rng.choice(sorted(live)), lambda _: True)
+            flying = [f.number for f in made.in_flight()]
+            came(made.step(rng.sample(flying, len(flying) // 3) if rng.random() < 0.5 else None, now_s)[1])
+        elif what < 0.89:
+            one_in = rng.choice([1, 2, 3])  # of those of that name
+            back, now = made.gone(rng.choice("abc"), lambda item, n=one_in: len(str(item)) % n == 0, now_s)
+            ended += len(back)
+            order.left -= {item for item in back if isinstance(item, int)}
+            came(now)
         made.check()
-    got += made.release(now_s)
-    got += made.due(FAR)
+    came(made.release(now_s))
+    came(made.due(FAR))
     made.check()
-    assert len(got) == sent + said  # nothing is lost in silence, nothing comes twice
+    assert ended == sent + said  # nothing is lost in silence, nothing comes twice
     assert made.next_s() is None
