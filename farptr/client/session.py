@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from farptr.client import interrupts
@@ -55,7 +55,7 @@ class Session:
         timer: bool = True,
     ) -> None:
         self.core = core
-        core.listen(self._heard)
+        core.listen(_shower(core.names))  # no method of this: a session that is dropped is to go at once
         self.link = Link(core, connection)
         self.sync_mode = sync
         self.timeout_s = timeout_s
@@ -206,11 +206,6 @@ class Session:
             self.link.send_ready()
         return self.wait(key, doing=lambda: f"for the broker's {what}")
 
-    def _heard(self, worker: int, text: str, warned: Any) -> None:
-        from farptr.client.hearing import show
-
-        show(self.core.names.get(worker, f"party {worker}"), text, warned)
-
     # ------------------------------------------------------------ failures
 
     def error(self, report: Report) -> FarptrError:
@@ -323,3 +318,14 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def _shower(names: dict[int, str]) -> Callable[[int, str, Any], None]:
+    """Shows what functions print at their workers, called by these names."""
+
+    def heard(worker: int, text: str, warned: Any) -> None:
+        from farptr.client.hearing import show
+
+        show(names.get(worker, f"party {worker}"), text, warned)
+
+    return heard

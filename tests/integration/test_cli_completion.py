@@ -44,7 +44,7 @@ def bash(*words):
 
 
 def test_bash_completes_commands_and_options(program):
-    assert bash("farptr", "d") == ["down", "demo", "doctor"]
+    assert bash("farptr", "d") == ["down", "draw", "demo", "doctor"]
     assert set(bash("farptr", "")) >= {"up", "down", "ps", "objects", "logs", "add", "rm", "run", "shell", "completion"}
     assert set(bash("farptr", "up", "--")) >= {"--detach", "--run", "--json"}
     assert bash("farptr", "demo", "t") == ["tour"]
