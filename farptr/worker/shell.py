@@ -83,8 +83,8 @@ def serve(
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)  # KeyboardInterrupt would look like an error of the cell that runs
     gc.set_threshold(GC_THRESHOLD)
-    _end_with(dealer, [] if lifeline is None else [lifeline])
     try:
+        _end_with(dealer, [] if lifeline is None else [lifeline])  # in here: the end may come before it returns
         _loop(dealer, arrays, functions, allowed, limits.Memory(memory_limit_bytes) if memory_limit_bytes else None)
     except (Stopped, KeyboardInterrupt):
         if dealer.cut and not (dealer.far and dealer.has_ended()):
