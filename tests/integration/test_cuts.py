@@ -36,7 +36,7 @@ def use_until(p, until_s):
 
 
 def test_a_client_that_is_cut_goes_on_as_if_nothing_had_happened(processes):
-    run = processes("julie", "toby")
+    run = processes.to_be_cut("julie", "toby")
     p = sent([0, 0], tuple(run)[:1])
     for i in range(20):
         p += 1
@@ -48,7 +48,7 @@ def test_a_client_that_is_cut_goes_on_as_if_nothing_had_happened(processes):
 
 def test_nothing_is_lost_or_run_twice_when_it_is_cut_all_the_time(processes):
     """Batches, large arrays both ways, chains and moves, while somebody cuts every few milliseconds."""
-    run = processes("julie", "toby")
+    run = processes.to_be_cut("julie", "toby")
     julie, toby = run
     over, cuts = threading.Event(), []
 
@@ -81,7 +81,7 @@ def test_nothing_is_lost_or_run_twice_when_it_is_cut_all_the_time(processes):
 
 def test_a_client_that_waits_for_nothing_notices_too(processes):
     """Its commands run, and what it lets go of is freed, without another call of its."""
-    run, watcher = processes("julie"), None
+    run, watcher = processes.to_be_cut("julie"), None
     try:
         p = sent([1, 2], tuple(run))
         run.sync()
@@ -97,7 +97,7 @@ def test_a_client_that_waits_for_nothing_notices_too(processes):
 
 
 def test_an_idle_worker_that_is_cut_is_lost_within_a_second(processes):
-    run = processes("julie", "toby")
+    run = processes.to_be_cut("julie", "toby")
     julie, toby = run
     p, pid = sent([1], (julie,)), run.pids["julie"]
     run.sync()
@@ -114,7 +114,7 @@ def test_an_idle_worker_that_is_cut_is_lost_within_a_second(processes):
 @pytest.mark.slow
 def test_a_session_that_is_not_resumed_in_time_expires(processes):
     """A client that is stopped while its connection is cut, for longer than the lease, while there is news for it."""
-    run = processes("julie")
+    run = processes.to_be_cut("julie")
     client = subprocess.Popen([sys.executable, "-c", CLIENT, run.name], stdout=subprocess.PIPE, text=True)
     try:
         assert client.stdout.readline() == "here\n"
