@@ -91,14 +91,16 @@ _HINTS: dict[Any, str] = {
 def storable(value: Any) -> np.ndarray[Any, Any] | Plain:
     """What a worker stores for a value that a function returned: an array (numbers too), or the value as it is.
 
-    Raises UnsupportedValue.
+    Raises UnsupportedValue, MessageTooLarge.
     """
     if isinstance(value, np.ndarray | np.generic) or type(value) in _NUMBERS:
         array = np.asarray(value)
         if array.dtype.kind != "O" or isinstance(value, np.ndarray):
             array = values.checked(value)
             return array if array.flags.writeable else array.copy()
-    return Plain(checked(value))
+    found = Plain(checked(value))
+    encode_value(found, [])  # what could not leave again would be lost with its first move
+    return found
 
 
 def sendable(value: Any) -> np.ndarray[Any, Any] | Plain:

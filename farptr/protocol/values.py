@@ -360,7 +360,8 @@ def weight(wire: Any) -> int:
         return _NODE_BYTES + sum([weight(part) for part in wire[1]])
     held = wire[4] if tag == ARRAY else wire[1] if tag == LITERAL else None
     if isinstance(held, bytes | str):
-        return 2 * _NODE_BYTES + 4 * len(held) if isinstance(held, str) else 2 * _NODE_BYTES + len(held)
+        widest = 4 if isinstance(held, str) and not held.isascii() else 1
+        return 2 * _NODE_BYTES + widest * len(held)
     if isinstance(held, int):
         return 2 * _NODE_BYTES + held.bit_length() // 8
     return 2 * _NODE_BYTES

@@ -26,6 +26,7 @@ from farptr.protocol import plain, values
 from farptr.protocol.commands import SAID
 from farptr.protocol.errors import (
     FarptrError,
+    MessageTooLarge,
     NotSerializable,
     ObjectGone,
     ProtocolError,
@@ -132,6 +133,10 @@ def _stored(value: Any, name: str) -> Any:
         return value
     try:
         return plain.storable(value)
+    except MessageTooLarge as error:
+        raise MessageTooLarge(
+            f"{name} returned what cannot be kept: {error.message}", hint=error.hint, size=error.size, limit=error.limit
+        ) from None
     except (UnsupportedValue, ValueError) as error:
         text = error.message if isinstance(error, FarptrError) else str(error)
         raise UnsupportedValue(
@@ -214,7 +219,8 @@ def item_of(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> A
     if operation == ".copy" and type(args[0]) is Plain and len(args) == 1 and not kwargs:
         return Plain(copy.deepcopy(args[0].value))
     if operation == "[]" and type(args[0]) is Plain and len(args) == 2 and not kwargs:
-        return plain.storable(plain.item(args[0].value, args[1]))
+        index = args[1].value if type(args[1]) is Plain else args[1]
+        return plain.storable(plain.item(args[0].value, index))
     found = next((arg for arg in (*args, *kwargs.values()) if type(arg) is Plain), None)
     raise UnsupportedOperation(
         f"a {found.kind if found else 'list'} is no array: {operation} does not work on it",

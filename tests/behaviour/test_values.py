@@ -99,6 +99,7 @@ def test_what_works_on_them(cluster):
     assert fetched(chain["a"][2] * 2).tolist() == [0, 2, 4]
     assert chain.unpack()["a"][1].get(all=True) == "x"
     assert fp.send("words", julie)[1:3].get() == "or"
+    assert p[fp.send("a", julie)][fp.send(0, julie)].get() == 1.5
 
 
 def test_what_does_not(cluster):
@@ -229,3 +230,14 @@ def test_they_count_as_data(cluster):
     assert rows["sent"] == rows["fetched"]
     assert 1000 + 8 <= rows["sent"] < 1100
     p.free()
+
+
+def test_what_no_message_can_hold_is_not_kept(cluster):
+    """Else it would be lost with its first move."""
+    julie, toby, _ = cluster("julie", "toby", "carol", functions=True)
+    with pytest.raises(fp.MessageTooLarge, match="<lambda> returned what cannot be kept: a dict") as told:
+        julie.run(lambda: {"text": "x" * (9 << 20)}).get()
+    assert told.value.hint
+    p = julie.run(lambda: {"text": "x" * (7 << 20), "rows": np.zeros(2_000_000)})
+    assert len(p.move(toby)["text"].get()) == 7 << 20
+    assert p["rows"].shape == (2_000_000,)
