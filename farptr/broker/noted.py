@@ -32,7 +32,8 @@ class Noted:
         """Bytes of all frames that the sockets have taken and given, by party, where there is a watch."""
         self.lost_bytes: Counter[int] = Counter()
         """Of what a modelled network has lost: it is handed over marked as such, and counts as dropped."""
-        self._told = ""
+        self._told: set[int] = set()
+        """Clients that know that the journal has stopped."""
         self.journal: Journal | None = None
         self._tally: Tally | None = None
         if wanted is None:
@@ -67,15 +68,16 @@ class Noted:
         return {"parties": parties, "faults": faults}
 
     def news(self) -> list[Delivery]:
-        """Tell the clients, once, that the journal has stopped."""
-        if self.journal is None or self._told:
+        """Tell each client, once, that the journal has stopped; also one that comes later."""
+        if self.journal is None:
             return []
         self.journal.heed()
         if not self.journal.trouble:
             return []
-        self._told = self.journal.trouble
-        clients = [number for number, party in self._core.roster.live.items() if party.role == CLIENT]
-        return [self._core.teller.told(client, Kind.ROSTER, {"journal": self._told}) for client in clients]
+        clients = {number for number, party in self._core.roster.live.items() if party.role == CLIENT} - self._told
+        self._told |= clients
+        said = {"journal": self.journal.trouble}
+        return [self._core.teller.told(client, Kind.ROSTER, said) for client in sorted(clients)]
 
     def close(self) -> None:
         """The run is over."""

@@ -227,6 +227,10 @@ def test_a_writing_process_that_is_killed_stops_the_journal_and_ps_says_so(tmp_p
             while not caught:
                 sim.sync()
         assert "is gone" in str(caught[0].message)
+        with warnings.catch_warnings(record=True) as caught, fp.connect(sim._running.info.address) as other:
+            warnings.simplefilter("always")
+            while not caught:  # who joins later hears of it, too
+                other.sync()
         assert "the journal has stopped" in status(sim._running.info).trouble
         assert x.get().tolist() == [1.0, 2.0]
         with warnings.catch_warnings():

@@ -123,6 +123,7 @@ def test_every_command_that_prints_rows_has_json():
         "bench",
         "ledger",
         "link",
+        "replay",
     }
     assert with_json == rows
 

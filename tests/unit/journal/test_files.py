@@ -108,6 +108,7 @@ def every_edit_is_noticed(tmp_path, count: int) -> None:
         with pytest.raises(JournalDamaged):
             list(Reader(path))
         tried += 1
+    print(f"{tried} edits, all noticed")
     assert tried > count * 0.9
 
 
