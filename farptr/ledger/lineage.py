@@ -21,7 +21,10 @@ _KEEPS = frozenset({
 })  # fmt: skip
 """Operations whose result is values of their one operand as they are: all, some, or in another order."""
 _HIDDEN = frozenset(
-    {"batch_norm", "instance_norm", "embedding", "embedding_bag", "native_batch_norm", "_native_batch_norm_legit"}
+    """
+    batch_norm instance_norm embedding embedding_bag native_batch_norm _native_batch_norm_legit rrelu_with_noise
+    fused_moving_avg_obs_fake_quant
+    """.split()
 )
 """Functions of torch that change operands, and give results all the same."""
 _HOPS = 64

@@ -121,10 +121,13 @@ def _outcome(kind: type, func: Any, args: Sequence[Any], kwargs: dict[str, Any])
 def _changed(func: Any) -> int | str | None:
     """The argument that a kernel changes and gives back."""
     written = [
-        (place, argument.name)
+        (place, argument)
         for place, argument in enumerate(func._schema.arguments)
         if argument.alias_info is not None and argument.alias_info.is_write
     ]
     if written and func._schema.name.endswith("_") and written[0][0] == 0:
         return 0
-    return "out" if [name for _, name in written] == ["out"] else None
+    out = [argument.name for _, argument in written if argument.kwarg_only]
+    if len(out) > 1:
+        raise UnsupportedOperation(f"{func} has {len(out)} tensors for out=", hint="it gives as many without it")
+    return out[0] if out else None

@@ -147,7 +147,8 @@ def _kernel(name: str) -> Callable[..., Any] | None:
         return None
     _, kernel, overload = name.split(".")
     found = getattr(getattr(torch.ops.aten, kernel, None), overload, None)
-    if not isinstance(found, torch._ops.OpOverload):
+    # What has no kernel is of TorchScript's interpreter: lists, texts, files, modes of this process.
+    if not isinstance(found, torch._ops.OpOverload) or not torch._C._dispatch_has_kernel(found.name()):
         return None
 
     def run(*args: Any, **kwargs: Any) -> Any:

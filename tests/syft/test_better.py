@@ -406,6 +406,7 @@ def test_every_dtype_goes_and_comes_bit_by_bit(dtype, julie, toby):
     assert same(x.conj().send(julie).get(), x.conj())
 
 
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
 def test_what_has_no_plain_bytes_is_refused(julie):
     for value in (torch.eye(2).to_sparse(), torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)):
         with pytest.raises(fp.UnsupportedValue):

@@ -145,6 +145,7 @@ def samples():
     yield from CALLS
 
 
+@pytest.mark.filterwarnings("ignore")  # some of these are deprecated, or in beta
 @pytest.mark.parametrize("hops", [1, 2])
 def test_every_call_is_as_local_or_raises_the_like(hops, julie, toby):
     wrong, ran, failed = [], 0, 0

@@ -85,6 +85,30 @@ def test_values_go_and_come_with_their_gradient():
         torch_bytes.tensor_of(marked.Marked("int64", w.detach().long().numpy(), requires_grad=True))
 
 
+@pytest.mark.parametrize(
+    "name",
+    """
+    save.default set_grad_enabled.default manual_seed.default format.default append.t pop.t from_file.default
+    _local_scalar_dense.default _fused_sdp_choice.default resize_.default set_.source_Tensor add nonsense.default
+    """.split(),
+)
+def test_only_kernels_are_run_as_kernels(name):
+    with pytest.raises(UnsupportedOperation):
+        execute.find(f"aten.{name}")
+
+
+def test_a_kernel_records_no_graph_and_leaves_the_mode_as_it_is():
+    w = torch.ones(2, requires_grad=True)
+    (result,) = execute.run("aten.mul.Tensor", (w, w), {}, 1)
+    assert not result.requires_grad
+    assert torch.is_grad_enabled()
+    with pytest.raises(RuntimeError):
+        execute.run("aten.mm.default", (w, w), {}, 1)
+    assert torch.is_grad_enabled()
+    assert execute.run("aten.add_.Tensor", (w, w), {"alpha": 2}, 0) == []
+    assert w.tolist() == [3.0, 3.0]
+
+
 def test_questions():
     x = torch.ones(2, 3)
     assert torch_values.ask(x, "shape") == (2, 3)
