@@ -46,9 +46,9 @@ def envelopes(workers: int, rounds: int, net: Any) -> dict[str, Any]:
     return {**found, "envelopes": count, "envelopes_s": round(count / found["real_s"])}
 
 
-def stream(workers: int, rounds: int, batch: int, net: Any) -> dict[str, Any]:
+def stream(workers: int, rounds: int, batch: int, net: Any, costs: str | None = None) -> dict[str, Any]:
     """Many small envelopes that nobody waits for: to each worker in turn, and then the end of all."""
-    with fp.up(workers, clock="virtual", seed=1, net=net, timeout=120) as sim:
+    with fp.up(workers, clock="virtual", seed=1, net=net, costs=costs, timeout=120) as sim:
         pointers = [fp.send(np.zeros(4), worker) for worker in sim]
         sim.sync()
         began_s = time.perf_counter()
@@ -77,6 +77,7 @@ def main() -> None:
         "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()[0]},
         "stream of 8, no network": stream(8, 5 if quick else 20, 50, None),
         "stream of 8 on 3G": stream(8, 5 if quick else 20, 50, slow),
+        "stream of 8 on 3G, 10 ms a turn": stream(8, 5 if quick else 20, 50, slow, "10 ms"),
         "averages of 8, no network": envelopes(8, 20 if quick else 100, None),
         "averages of 8 on 3G": envelopes(8, 20 if quick else 100, slow),
         "averages of 100 on 3G": averages(100, 3 if quick else 100, slow),

@@ -17,11 +17,11 @@ SHOW = (
 ID = r"\d{11}"
 
 
-def run(tmp_path, *arguments, width=100):
+def run(tmp_path, *arguments, width=100, seconds=60):
     """A Python of its own, with temporary files where they can be counted; (exit code, output)."""
     environment = os.environ | {"TMPDIR": str(tmp_path), "COLUMNS": str(width), "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(
-        [sys.executable, *map(str, arguments)], env=environment, capture_output=True, timeout=60, check=False
+        [sys.executable, *map(str, arguments)], env=environment, capture_output=True, timeout=seconds, check=False
     )
     assert done.stderr.decode() == ""
     assert list(tmp_path.iterdir()) == []
@@ -102,6 +102,35 @@ def test_the_example_on_digits_runs(tmp_path):
     assert code == 0
     assert re.search(r"round 40: 9\d\.\d% of 360 digits recognised", shown)
     assert "received 208,000 bytes of arrays from aggregator\n40 mean gradients are 208,000 bytes" in shown
+
+
+def rows_on_3g(shown):
+    """(setting, seconds of a round, accuracy, megabytes received, share of answers in time)."""
+    return re.findall(r"^(.+?) +([\d.]+) s .* ([\d.]+)% +([\d.]+) MB +(\d+)%$", shown, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_the_page_on_clocks_shows_what_the_example_prints(tmp_path):
+    page = (EXAMPLES.parent / "docs" / "clocks.md").read_text(encoding="utf-8")
+    code, shown = run(tmp_path, EXAMPLES / "federated_on_3g.py", seconds=240)
+    assert code == 0, shown
+    for (name, *told), (shown_name, *found) in zip(rows_on_3g(page), rows_on_3g(shown), strict=True):
+        assert name == shown_name
+        # Accuracies are the linear algebra's, which rounds otherwise on another processor.
+        assert [float(value) for value in found] == pytest.approx([float(value) for value in told], rel=0.02), name
+
+
+def test_the_example_on_slow_links_takes_the_time_that_the_links_take(tmp_path):
+    code, shown = run(tmp_path, EXAMPLES / "federated_on_3g.py", "--rounds", "2")
+    assert code == 0, shown
+    rows = rows_on_3g(shown)
+    a_round = {name: float(seconds) for name, seconds, *_ in rows}
+    received = {name: float(megabytes) for name, _, _, megabytes, _ in rows}
+    assert len(rows) == 7
+    assert a_round["3G"] > 1.5 * a_round["broadband"]
+    assert a_round["3G, 5 epochs, int8, a straggler"] > 3 * a_round["3G, 5 epochs, int8"]
+    assert received["3G, 5 epochs"] > 7 * received["3G, 5 epochs, int8"]
+    assert [share for *_, share in rows[:-1]] == ["100"] * 6
 
 
 def test_the_example_on_digits_is_short():

@@ -36,6 +36,7 @@ EXACT = {"tutorial"}
 _HERE = "tests/integration/test_docs.py"
 _PROMPTS = f"{_HERE}::test_prompts_answer_as_shown"
 _LEGAL = f"{_HERE}::test_command_lines_are_legal"
+_ON_3G = "tests/integration/test_demo.py::test_the_page_on_clocks_shows_what_the_example_prints"
 _README = f"{_HERE}::test_the_readme_prints_what_it_shows"
 _STEPS = "tests/integration/test_quickstart.py::test_files_and_commands_do_what_the_page_shows"
 _SUITES = "tests/integration/test_pytest_plugin.py::test_the_snippets_do_what_the_page_says"
@@ -50,7 +51,7 @@ HELD = {
     "docs/README.md": {},
     "docs/array-api.md": {"pycon": _PROMPTS, "python": _ARRAY_API, "text": _ARRAY_API},
     "docs/cli.md": {"bash": _LEGAL, "text": _MANUAL},
-    "docs/clocks.md": {"pycon": _PROMPTS, "bash": _LEGAL},
+    "docs/clocks.md": {"pycon": _PROMPTS, "bash": _LEGAL, "text": _ON_3G},
     "docs/design.md": {},
     "docs/errors.md": {},
     "docs/migrating-from-pysyft.md": {"pycon": _SYFT},
