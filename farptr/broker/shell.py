@@ -455,6 +455,7 @@ class Broker:
         route = self._routes.pop(number, None)
         if self._links:
             self._links.gone(number)
+            self._set_alarm()  # something may have waited for that alone
         if self._timed:
             self._timed.gone(number)
         if route is not None:
