@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -209,3 +212,26 @@ def test_the_account_of_a_run_with_losses_balances_and_says_what_was_modelled(pr
     facts = [record for record in Reader(tmp_path) if isinstance(record, Fact)]
     modelled = [fact.fields["do"] for fact in facts if fact.what == "network"]
     assert modelled == ["set", "cut", "cut"]
+
+
+EXAMPLE = """-- stragglers
+the first two: julie, toby; their average: [0.5  0.48]
+late: carol, with [2.04 2.15]
+-- cut_off
+julie: [-0.05 -0.06]
+toby: AnswerLost, definite: False
+carol: [2.04 2.15]
+afterwards toby: [1.05 1.01]
+-- step_by_step
+held: me -> julie, me -> toby
+answered: [False, False]
+julie: [-0.05 -0.06]
+toby: LinkLost; its mean is still there: [1.05 1.01]
+left behind: []
+"""
+
+
+def test_the_example_prints_what_it_should():
+    script = Path(__file__).parents[2] / "examples" / "slow_network.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", EXAMPLE)
