@@ -20,6 +20,7 @@ from farptr.broker.passing import wire_bytes_of
 from farptr.broker.roster import WORKER
 from farptr.broker.settling import Turn
 from farptr.broker.telling import Delivery
+from farptr.network.latency import reads_a_file
 from farptr.network.links import link
 from farptr.network.model import Model
 from farptr.network.network import Network, access_of, key_of, pair_of
@@ -171,6 +172,8 @@ class Links:
         try:
             if what is None:
                 raise BadNetwork(f"the network cannot do {asked.get('do')!r}")
+            if reads_a_file((asked.get("table"), asked.get("changes"))):
+                raise BadNetwork("a broker reads no file that a client names", hint="send what is in it: times(…)")
             done = what(self, asked)
             if self._core.watch and asked["do"] != "state":
                 self._core.watch.modelled({name: value for name, value in asked.items() if name != "what"})

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from farptr.network.latency import short
 from farptr.network.links import link as make_link
 from farptr.network.network import ANY, Access, Network, access_of, pair_of, party_name
 from farptr.network.rules import Rule
@@ -229,4 +230,4 @@ class Net:
 
 
 def _words(described: dict[str, str]) -> str:
-    return ", ".join(f"{name} {text}" for name, text in described.items()) or "perfect"
+    return ", ".join(f"{name} {short(text)}" for name, text in described.items()) or "perfect"

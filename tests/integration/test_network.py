@@ -136,6 +136,11 @@ def test_step_by_step(sim):
         (lambda net: net.rule("eat"), fp.BadNetwork, "eat"),
         (lambda net: net.rule("delay"), fp.BadNetwork, "how much"),
         (lambda net: net._ask("fly"), fp.BadNetwork, "fly"),
+        (
+            lambda net: net._ask("change", changes=[["julie", {"latency": f" trace ({__file__})"}]]),
+            fp.BadNetwork,
+            "no file",
+        ),
         (lambda net: net._ask("cut", pairs=3, by=1), fp.BadNetwork, "malformed"),
     ],
 )
