@@ -1,6 +1,7 @@
 """The modelled network of a run, as a client changes it: ``sim.net``.
 
 Whatever is changed holds at once, for every client, until it is changed again; as a ``with`` block, until that ends.
+Partitions, rules and ``hold`` end with the client that made them, however it ends.
 What is on its way already goes on as it began.
 """
 

@@ -164,6 +164,39 @@ def test_a_worker_that_dies_is_known_though_its_link_is_slow(sim):
     assert q.get() == 2.0
 
 
+RUDE = """
+import os, sys
+import farptr as fp
+sim = fp.connect(sys.argv[1])
+sim.net.hold()
+sim.net.partition("me", "julie")
+sim.net.rule("drop", destination="toby")
+print("done", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_a_client_keeps_back_goes_on_when_it_is_killed(sim):
+    julie, toby = sim
+    p, q = fp.send([1.0], julie), fp.send([2.0], toby)
+    sim.sync()
+    with subprocess.Popen(
+        [sys.executable, "-c", RUDE, sim._running.info.address],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as rude:
+        assert rude.stdout.readline() == "done\n"
+        assert len(sim.net.state()["cuts"]) == 2
+        answer = p.get_async()
+        assert [flight.held for flight in sim.net.in_flight()] == [True]
+        rude.kill()
+    assert answer.result(30) == 1.0
+    assert q.get() == 2.0
+    state = sim.net.state()
+    assert (state["cuts"], state["rules"]) == ([], [])
+
+
 def test_from_the_command_line(base):
     (base / "net.toml").write_text(NET)
     ok("up", "julie", "toby", "-d", "--net", "net.toml", cwd=base)
