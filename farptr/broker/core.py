@@ -74,8 +74,8 @@ class BrokerCore:
         self.marks = Marks(self.settling, self.roster, self.teller)
         self.frees_ride = True
         """Whether what a worker is to free rides behind commands for it; not where those can overtake others."""
-        self.network: Callable[[dict[str, Any]], Any] | None = None
-        """Answers what a client asks of the modelled network."""
+        self.network: Callable[[dict[str, Any], int], Any] | None = None
+        """Answers what a client (its number) asks of the modelled network."""
         self.watch: Watch | None = None
         self.sockets: Callable[[], Any] = lambda: None  # what was counted there, see ``noted``
         """Told of what passes, see ``passing``."""

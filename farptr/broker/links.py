@@ -6,12 +6,14 @@ Laws
        says to a party (FREE, SYNCED, news) comes after everything that was on its way there before: FREE must not
        overtake a use, nor SYNCED an answer.
     3. A worker's turns are counted in the order in which they are handed to it.
-    4. What is lost is handed over all the same, with the flag LOST: its receiver fails what is in it. So turns end,
+    4. Partitions, rules and holding everything end with the client that asked for them: nobody waits for its word then.
+    5. What is lost is handed over all the same, with the flag LOST: its receiver fails what is in it. So turns end,
        references are exact, and whoever waits is told. For the account it was dropped.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,9 +22,10 @@ from farptr.broker.passing import wire_bytes_of
 from farptr.broker.roster import WORKER
 from farptr.broker.settling import Turn
 from farptr.broker.telling import Delivery
+from farptr.network.latency import reads_a_file
 from farptr.network.links import link
 from farptr.network.model import Model
-from farptr.network.network import Network, access_of, key_of, pair_of
+from farptr.network.network import Network, Pair, access_of, key_of, pair_of
 from farptr.network.rules import Rule, Rules
 from farptr.protocol.errors import BadNetwork
 from farptr.protocol.header import Flag, Kind, with_flag
@@ -61,6 +64,12 @@ class Links:
         self._torn: set[tuple[int, int]] = set()
         """Pairs of numbers between which a part was lost: so is the envelope behind it."""
         self._ready: list[Delivery] = []
+        self._cuts: Counter[tuple[int, Pair]] = Counter()
+        """How often each client has cut a pair."""
+        self._rulers: dict[int, int] = {}
+        """Whose rule it is, by the rule's number."""
+        self._holders: set[int] = set()
+        """Clients that hold everything."""
         core.frees_ride = False
 
     # ------------------------------------------------------------ on their way
@@ -88,7 +97,8 @@ class Links:
         return None if next_s is None else max(0.0, next_s - self._now())
 
     def gone(self, number: int) -> None:
-        """A party is gone: what was on its way there goes nowhere."""
+        """A party is gone: what was on its way there goes nowhere, and what it kept from others goes on."""
+        self._take_back(number)
         back, now = self.model.gone(self._name(number), lambda i: i.delivery.destination == number, self._now())
         self._ready += [self._hand(arrival.item, arrival.lost) for arrival in now]
         for item in back:
@@ -165,13 +175,15 @@ class Links:
 
     # ------------------------------------------------------------ what a client asks
 
-    def ask(self, asked: dict[str, Any]) -> Any:
+    def ask(self, asked: dict[str, Any], client: int) -> Any:
         """Carry out a request of a client's ``sim.net``; what it gives is in plain values, an error too."""
         what = _REQUESTS.get(str(asked.get("do")))
         try:
             if what is None:
                 raise BadNetwork(f"the network cannot do {asked.get('do')!r}")
-            done = what(self, asked)
+            if reads_a_file((asked.get("table"), asked.get("changes"))):
+                raise BadNetwork("a broker reads no file that a client names", hint="send what is in it: times(…)")
+            done = what(self, asked, client)
             if self._core.watch and asked["do"] != "state":
                 self._core.watch.modelled({name: value for name, value in asked.items() if name != "what"})
             return {"done": done}
@@ -180,11 +192,11 @@ class Links:
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             return {"error": (f"a malformed request to the network: {error}", "")}
 
-    def _set(self, asked: dict[str, Any]) -> None:
+    def _set(self, asked: dict[str, Any], _: int) -> None:
         network = Network.from_table(asked["table"])
         self.model.replace(network, self._now())
 
-    def _change(self, asked: dict[str, Any]) -> list[Any]:
+    def _change(self, asked: dict[str, Any], _: int) -> list[Any]:
         """Gives what undoes it."""
         changes = []
         for key, to in asked["changes"]:
@@ -195,19 +207,46 @@ class Links:
         self.model.change(changes)
         return _undoing(*before)
 
-    def _cut(self, asked: dict[str, Any]) -> None:
-        for pair in asked["pairs"]:
-            self.model.cut(pair_of(pair), int(asked["by"]))
+    def _cut(self, asked: dict[str, Any], client: int) -> None:
+        by = 1 if int(asked["by"]) > 0 else -1
+        for pair in map(pair_of, asked["pairs"]):
+            if by > 0 or self._cuts[client, pair] > 0:
+                self._cuts[client, pair] += by
+                self.model.cut(pair, by)
 
-    def _step(self, asked: dict[str, Any]) -> int:
+    def _rule(self, asked: dict[str, Any], client: int) -> int:
+        number = self.rules.add(Rule.from_table(asked["rule"]))
+        self._rulers[number] = client
+        return number
+
+    def _unrule(self, asked: dict[str, Any], _: int) -> bool:
+        self._rulers.pop(int(asked["number"]), None)
+        return self.rules.take(int(asked["number"]))
+
+    def _hold(self, _: dict[str, Any], client: int) -> None:
+        self._holders.add(client)
+        self.model.hold()
+
+    def _take_back(self, client: int) -> None:
+        for key in [key for key in self._cuts if key[0] == client]:
+            self.model.cut(key[1], -self._cuts.pop(key))
+        for number in [number for number, of in self._rulers.items() if of == client]:
+            self._unrule({"number": number}, client)
+        if client in self._holders:
+            self._holders.discard(client)
+            if not self._holders:
+                self._release({}, client)
+
+    def _step(self, asked: dict[str, Any], _: int) -> int:
         count, arrivals = self.model.step(asked["numbers"], self._now(), str(asked["lost"]))
         self._ready += [self._hand(arrival.item, arrival.lost) for arrival in arrivals]
         return count
 
-    def _release(self, _: dict[str, Any]) -> None:
+    def _release(self, _: dict[str, Any], __: int) -> None:
+        self._holders.clear()
         self._ready += [self._hand(arrival.item, arrival.lost) for arrival in self.model.release(self._now())]
 
-    def _state(self, _: dict[str, Any]) -> dict[str, Any]:
+    def _state(self, _: dict[str, Any], __: int) -> dict[str, Any]:
         now_s = self._now()
         rows = [
             (f.number, f.source, f.destination, what_of(f.item.delivery), f.bytes, now_s - f.sent_s, f.parked)
@@ -251,13 +290,13 @@ def _undoing(table: dict[str, Any], keys: list[Any]) -> list[Any]:
     return found
 
 
-_REQUESTS: dict[str, Callable[[Links, dict[str, Any]], Any]] = {
+_REQUESTS: dict[str, Callable[[Links, dict[str, Any], int], Any]] = {
     "set": Links._set,
     "change": Links._change,
     "cut": Links._cut,
-    "rule": lambda links, asked: links.rules.add(Rule.from_table(asked["rule"])),
-    "unrule": lambda links, asked: links.rules.take(int(asked["number"])),
-    "hold": lambda links, _: links.model.hold(),
+    "rule": Links._rule,
+    "unrule": Links._unrule,
+    "hold": Links._hold,
     "release": Links._release,
     "step": Links._step,
     "state": Links._state,

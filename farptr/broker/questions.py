@@ -16,7 +16,7 @@ def answer(core: BrokerCore, source: int, asked: dict[str, Any]) -> Any:
     """The answer to a party's question; raises ProtocolError for another question."""
     what = str(asked.get("what"))
     if what == "net" and core.network and core.roster.live[source].role == CLIENT:
-        return core.network(asked)
+        return core.network(asked, source)
     question = _QUESTIONS.get(what)
     if question is None:
         raise ProtocolError(f"there is no question {what!r}")

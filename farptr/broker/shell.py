@@ -158,7 +158,7 @@ class Broker:
         """What deliveries pass, if anything: it gives those that leave now."""
         self.core.network = self._network
         if clock is not None and clock.get("net"):
-            self._network({"do": "set", "table": clock["net"]})
+            self._network({"do": "set", "table": clock["net"]}, 0)
         self._exits = Exits()
         self._control = Control(control)
         fds = [source.fileno() for source in (self._exits, control) if source is not None]
@@ -311,7 +311,7 @@ class Broker:
             self.hand(self._hold(deliveries))
             self._set_alarm()
 
-    def _network(self, asked: dict[str, Any]) -> Any:
+    def _network(self, asked: dict[str, Any], client: int) -> Any:
         """A client asks something of the modelled network; from then on there is one."""
         if self._links is None:
             from farptr.broker.links import Links
@@ -323,7 +323,7 @@ class Broker:
                 self._timed.links = self._links
             else:
                 self._hold = self._links.hold
-        return self._links.ask(asked)
+        return self._links.ask(asked, client)
 
     def hand(self, deliveries: list[Delivery]) -> None:
         """Deliveries leave for their destinations, now and in this order."""
@@ -455,6 +455,7 @@ class Broker:
         route = self._routes.pop(number, None)
         if self._links:
             self._links.gone(number)
+            self._set_alarm()  # something may have waited for that alone
         if self._timed:
             self._timed.gone(number)
         if route is not None:

@@ -1,6 +1,7 @@
 """The modelled network of a run, as a client changes it: ``sim.net``.
 
 Whatever is changed holds at once, for every client, until it is changed again; as a ``with`` block, until that ends.
+Partitions, rules and ``hold`` end with the client that made them, however it ends.
 What is on its way already goes on as it began.
 """
 
@@ -10,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from farptr.network.latency import short
 from farptr.network.links import link as make_link
 from farptr.network.network import ANY, Access, Network, access_of, pair_of, party_name
 from farptr.network.rules import Rule
@@ -229,4 +231,4 @@ class Net:
 
 
 def _words(described: dict[str, str]) -> str:
-    return ", ".join(f"{name} {text}" for name, text in described.items()) or "perfect"
+    return ", ".join(f"{name} {short(text)}" for name, text in described.items()) or "perfect"

@@ -8,6 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from farptr.network.latency import short
+
 
 def shown(state: dict[str, Any]) -> RenderableType:
     """What ``sim.net.state()`` gave: accesses and links, partitions, rules, and what is on its way."""
@@ -34,7 +36,7 @@ def shown(state: dict[str, Any]) -> RenderableType:
 
 def _add(table: Table, source: str, destination: str, described: dict[str, str]) -> None:
     if described:
-        words = ", ".join(f"{name} {text}" for name, text in described.items())
+        words = ", ".join(f"{name} {short(text)}" for name, text in described.items())
         table.add_row(Text(source), Text(destination), Text(words))
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,6 +136,11 @@ def test_step_by_step(sim):
         (lambda net: net.rule("eat"), fp.BadNetwork, "eat"),
         (lambda net: net.rule("delay"), fp.BadNetwork, "how much"),
         (lambda net: net._ask("fly"), fp.BadNetwork, "fly"),
+        (
+            lambda net: net._ask("change", changes=[["julie", {"latency": f" trace ({__file__})"}]]),
+            fp.BadNetwork,
+            "no file",
+        ),
         (lambda net: net._ask("cut", pairs=3, by=1), fp.BadNetwork, "malformed"),
     ],
 )
@@ -154,6 +162,39 @@ def test_a_worker_that_dies_is_known_though_its_link_is_slow(sim):
         with pytest.raises(fp.WorkerLost):
             p.get()
     assert q.get() == 2.0
+
+
+RUDE = """
+import os, sys
+import farptr as fp
+sim = fp.connect(sys.argv[1])
+sim.net.hold()
+sim.net.partition("me", "julie")
+sim.net.rule("drop", destination="toby")
+print("done", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_a_client_keeps_back_goes_on_when_it_is_killed(sim):
+    julie, toby = sim
+    p, q = fp.send([1.0], julie), fp.send([2.0], toby)
+    sim.sync()
+    with subprocess.Popen(
+        [sys.executable, "-c", RUDE, sim._running.info.address],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as rude:
+        assert rude.stdout.readline() == "done\n"
+        assert len(sim.net.state()["cuts"]) == 2
+        answer = p.get_async()
+        assert [flight.held for flight in sim.net.in_flight()] == [True]
+        rude.kill()
+    assert answer.result(30) == 1.0
+    assert q.get() == 2.0
+    state = sim.net.state()
+    assert (state["cuts"], state["rules"]) == ([], [])
 
 
 def test_from_the_command_line(base):
@@ -209,3 +250,26 @@ def test_the_account_of_a_run_with_losses_balances_and_says_what_was_modelled(pr
     facts = [record for record in Reader(tmp_path) if isinstance(record, Fact)]
     modelled = [fact.fields["do"] for fact in facts if fact.what == "network"]
     assert modelled == ["set", "cut", "cut"]
+
+
+EXAMPLE = """-- stragglers
+the first two: julie, toby; their average: [0.5  0.48]
+late: carol, with [2.04 2.15]
+-- cut_off
+julie: [-0.05 -0.06]
+toby: AnswerLost, definite: False
+carol: [2.04 2.15]
+afterwards toby: [1.05 1.01]
+-- step_by_step
+held: me -> julie, me -> toby
+answered: [False, False]
+julie: [-0.05 -0.06]
+toby: LinkLost; its mean is still there: [1.05 1.01]
+left behind: []
+"""
+
+
+def test_the_example_prints_what_it_should():
+    script = Path(__file__).parents[2] / "examples" / "slow_network.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", EXAMPLE)

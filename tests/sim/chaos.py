@@ -13,6 +13,7 @@ from typing import NamedTuple
 from unittest.mock import patch
 
 from farptr.client import waiting
+from farptr.network.network import Network
 from tests.sim import outcomes
 from tests.sim.actors import Actor, Step, program
 from tests.sim.faults import KINDS, Fault, FaultyWorld
@@ -109,8 +110,8 @@ def _alone() -> Iterator[None]:
         gc.enable()
 
 
-def run_case(chosen: Case) -> FaultyWorld:
-    """Run a case to its end and check it; raises when anything is wrong."""
+def run_case(chosen: Case, network: Network | None = None) -> FaultyWorld:
+    """Run a case to its end and check it, perhaps on a modelled network; raises when anything is wrong."""
     world = FaultyWorld(
         NAMES[: chosen.workers],
         chosen.seed,
@@ -122,6 +123,8 @@ def run_case(chosen: Case) -> FaultyWorld:
         crowd=chosen.crowd,
         unread=chosen.unread,
     )
+    if network is not None:
+        world.network(network)
     with _alone(), patch.object(waiting, "time", world.clock), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         try:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from farptr.network.network import Network
 from farptr.protocol.commands import KEEP_NAMED
 from farptr.protocol.errors import ObjectGone
 from farptr.protocol.ids import worker_of
@@ -74,9 +75,13 @@ def check_chains(world: World) -> None:
                     break
 
 
-def run_program(steps: list[SteppedBy], seed: int, clients: int = 2, workers: int = 3) -> World:
-    """One program under the schedule of a seed."""
+def run_program(
+    steps: list[SteppedBy], seed: int, clients: int = 2, workers: int = 3, network: Network | None = None
+) -> World:
+    """One program under the schedule of a seed, perhaps on a modelled network."""
     world = World(WORKERS[:workers], seed, clients=clients)
+    if network is not None:
+        world.network(network)
     rng = random.Random(seed)
     if rng.random() < 0.3:
         links = [link.name for link in (*world.up.values(), *world.down.values())]

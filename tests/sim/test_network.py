@@ -11,7 +11,9 @@ import pytest
 import farptr as fp
 from farptr.network.model import Model
 from farptr.network.network import Network
+from tests.sim.chaos import case, run_case
 from tests.sim.check import NAMES
+from tests.sim.check_several import drawn, run_program
 from tests.sim.programs import KINDS, MORE_KINDS, Runner, program
 from tests.sim.world import World
 
@@ -199,6 +201,50 @@ def test_a_worker_that_dies_takes_along_what_was_on_its_way_there():
     world.finish()
 
 
+@pytest.mark.parametrize("block", range(5))
+def test_random_faults(block):
+    """Clients leave or are cut off, workers die or are stopped: each call has its one outcome, late or not."""
+    for seed in range(block * 20, (block + 1) * 20):
+        run_case(case(seed), network(random.Random(seed)))
+
+
+@pytest.mark.slow
+def test_many_random_faults():
+    for seed in range(1000, 4000):
+        run_case(case(seed), network(random.Random(seed)))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_several_clients_at_random(seed):
+    steps, clients, workers = drawn(seed, (10, 30))
+    run_program(steps, seed, clients, workers, network(random.Random(seed)))
+
+
+def test_a_client_that_leaves_keeps_nothing_back_from_the_others():
+    """What is for the second waits for what was for the first, which has the same name in the network."""
+    world = World(["julie", "toby"], 4, clients=2)
+    first, second = world.runs
+    x, y = fp.send(np.arange(3.0), first["julie"]), fp.send(np.ones(2), second["toby"])
+    first.sync()
+    second.sync()
+    world.network(Network(links={("julie", "me"): {"latency": "1000 s"}}))
+    x_plus_1 = x + 1
+    x.get_async()
+    x_plus_1.move(first["toby"])  # by this toby hears of what julie has told me
+    first.flush()
+    drain_without_time(world)
+    answer = y.get_async()
+    second.flush()
+    drain_without_time(world)
+    assert [flight.source for flight in world.links.model.in_flight()] == ["julie", "toby"]
+    first.close()
+    drain_without_time(world)
+    assert world.links.model.in_flight() == []
+    assert (answer.result() == np.ones(2)).all()
+    del x, y, x_plus_1, answer
+    world.finish()
+
+
 def mutants() -> None:
     for seed in range(100):
         run(seed)
@@ -247,13 +293,7 @@ def test_what_is_freed_does_not_overtake_a_use_on_a_slow_link():
 
 def drain_without_time(world: World) -> None:
     """Deliver what is there, while the network's clock stands still."""
-    links, world.links = world.links, None
-
-    def post(deliveries, post=world._post):
-        post(links.hold(deliveries))
-
-    world._post = post
+    world.stands = True
     while world._ready():
         world.step()
-    del world._post
-    world.links = links
+    world.stands = False

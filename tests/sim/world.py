@@ -165,8 +165,12 @@ class World:
         self.digest = 0
         self.links: Links | None = None
         """What is between the broker and its deliveries, once there is a ``network``."""
+        self._in_links: set[int] = set()
+        """Parties that are in the network."""
         self.now_s = 0.0
         """The network's clock; it moves on when something there is next."""
+        self.stands = False
+        """Whether that clock stands still."""
         self.up: dict[int, Link] = {}
         self.down: dict[int, Link] = {}
         self._log: deque[tuple[int, str, bytes]] = deque(maxlen=80)
@@ -195,7 +199,7 @@ class World:
             links[party.number] = Link(title, self.rng.choice((1, 1, 1, 4, 12)))
         if role == "client":
             self.broker.kept[party.number].add(welcome)
-        self._post(news)
+        self.hand(news)  # beside the modelled network, as in the broker's shell
         return bodies.loads_as(dict, welcome.frame[read(welcome.frame)[1] :])
 
     def add_worker(self, name: str) -> WorkerCore:
@@ -224,8 +228,6 @@ class World:
         number = self.workers.pop(name).number
         del self.by_number[number], self.up[number], self.down[number]
         gone = self.broker.lose(number, why)
-        if self.links:
-            self.links.gone(number)
         self._post(gone)
         self.broker.check()
 
@@ -237,8 +239,15 @@ class World:
 
     def _post(self, deliveries: list[Delivery]) -> None:
         if self.links:
+            for number in self._in_links - self.broker.roster.live.keys():
+                self.links.gone(number)
+            self._in_links = set(self.broker.roster.live)
             deliveries = self.links.hold(deliveries)
             self.links.check()
+        self.hand(deliveries)
+
+    def hand(self, deliveries: list[Delivery]) -> None:
+        """Deliveries leave the broker now."""
         for delivery in deliveries:
             if delivery.destination in self.broker.kept:
                 self.broker.kept[delivery.destination].add(delivery)
@@ -273,7 +282,7 @@ class World:
     def step(self) -> bool:
         """Deliver one envelope; False when there is none."""
         ready = self._ready()
-        later_s = self.links.next_s() if self.links else None
+        later_s = self.links.next_s() if self.links and not self.stands else None
         if later_s is not None and (not ready or self.rng.random() < 0.3):
             self.now_s += later_s
             self._post([])

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from farptr.network.latency import latency
+from farptr.network.latency import latency, reads_a_file, short
 from farptr.network.links import PERFECT, PRESETS, link
 from farptr.network.network import Access, Network
 from farptr.network.units import rate_bytes_s, share, time_s
@@ -73,6 +73,28 @@ def test_a_trace_is_told_again_from_the_start(tmp_path) -> None:
     (tmp_path / "t").write_text("# of a Tuesday\n10 ms\n\n20ms\n")
     made = latency(f"trace({tmp_path / 't'})")
     assert [made.draw(Random(), n) for n in range(3)] == [0.01, 0.02, 0.01]
+    assert latency("times(10ms, 20ms)") == made
+
+
+def test_a_trace_travels_as_its_times(tmp_path) -> None:
+    """Who gets the description needs no file, and reads none."""
+    (tmp_path / "t").write_text("".join(f"{n}.1 ms\n" for n in range(500)))
+    net = Network(links={("a", "b"): {"latency": f"trace({tmp_path / 't'})"}})
+    table = net.to_table()
+    (tmp_path / "t").unlink()
+    assert not reads_a_file(table)
+    assert Network.from_table(table) == net
+    assert short(net.between("a", "b").described()["latency"]) == "times(0.0001 s, 0.0011 s, …)"
+
+
+def test_what_reads_a_file_is_seen_wherever_it_stands() -> None:
+    assert reads_a_file({"links": [{"from": "a", "to": "b", "latency": " trace (/etc/hosts)"}]})
+    assert reads_a_file([["julie", {"up": {"latency": "trace(x)"}}]])
+    assert not reads_a_file({"latency": "times(1ms)", "parties": {"trace": "3G"}, "n": 5})
+    deep: list[object] = []
+    for _ in range(10_000):
+        deep = [deep]
+    assert not reads_a_file(deep)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +107,9 @@ def test_a_trace_is_told_again_from_the_start(tmp_path) -> None:
         "lognormal(50ms, x)",
         "exponential()",
         "trace(nowhere)",
+        "times()",
+        "times(1ms,)",
+        "times(" + "1ms," * 10_000 + "1ms)",
     ],
 )
 def test_what_is_no_latency(text: str) -> None:
