@@ -78,7 +78,7 @@ def be(role: str, address: str, path: Path) -> None:
     if role in ("floor broker", "floor worker"):
         (base._broker if role == "floor broker" else base._worker)(address)
     elif role == "broker":
-        from farptr.broker.shell import serve as broker
+        from farptr.broker.process import serve as broker
 
         broker(address, run="stages", seed=1)
     else:

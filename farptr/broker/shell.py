@@ -1,14 +1,12 @@
-"""The broker's process: one ROUTER, a blocking loop, and an eye on the peers' processes."""
+"""The shell around ``BrokerCore``: one ROUTER, a blocking loop, and an eye on the peers' processes."""
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import math
 import os
 import random
-import signal
 import socket
 import time
 from collections.abc import Callable
@@ -41,7 +39,6 @@ from farptr.protocol.errors import (
 from farptr.protocol.header import Header, Kind, encode
 from farptr.protocol.names import ME
 from farptr.transport.ends import LAST_WORDS_LINGER_MS
-from farptr.transport.recycling import recycle
 
 if TYPE_CHECKING:
     from farptr.broker.links import Links
@@ -50,67 +47,8 @@ log = logging.getLogger("farptr.broker")
 
 # Plain integers: the enumerations' operators cost a microsecond each.
 _SNDMORE, _RCVMORE = int(zmq.SNDMORE), int(zmq.RCVMORE)
-GC_THRESHOLD = 50_000
-"""What lives here is tuples and dictionaries without cycles; looking for some every few envelopes is wasted."""
 UNREAD = 16
 """Messages of one peer that wait to be looked at; the rest stays with the peer, so that a large array in parts does."""
-
-
-class _Stop(Exception):
-    """The run ends."""
-
-
-def serve(
-    address: str,
-    *,
-    run: str,
-    seed: int | None = None,
-    control: socket.socket | None = None,
-    cleanup: Callable[[], None] = lambda: None,
-    ready: Callable[[str], None] = lambda _: None,
-    bind: str | None = None,
-    keys: str | None = None,
-    journal: tuple[str, dict[str, Any]] | None = None,
-    clock: dict[str, Any] | None = None,
-) -> None:
-    """Run a broker until it is told to stop or its supervisor is gone.
-
-    Args:
-        address: to bind.
-        run: name of the run, for messages.
-        seed: of object ids; None draws one.
-        control: JSON lines to and from the supervisor; its end means that the supervisor is dead.
-        cleanup: removes what a dead supervisor would have removed.
-        ready: called once the address is bound, for a broker that has no supervisor to tell, with what ``bind`` became.
-        bind: where to listen for other machines too, ``tcp://…``.
-        keys: directory of the ring (``farptr.keys.ring``) of who may come from there.
-        journal: the folder for a journal, and what its manifest is to say of the run besides.
-        clock: of a run whose time is modelled (``farptr.broker.timed``).
-    """
-    recycle()
-    broker = Broker(address, run=run, seed=seed, control=control, bind=bind, keys=keys, journal=journal, clock=clock)
-    signal.signal(signal.SIGTERM, _stop)
-    if control is None:  # under a supervisor a Ctrl-C is none of its business
-        signal.signal(signal.SIGINT, _stop)
-    gc.set_threshold(GC_THRESHOLD)
-    orphaned = False
-    try:
-        ready(broker.bound)
-        broker.loop()
-    except _Stop:
-        pass
-    except EOFError:
-        orphaned = True
-    finally:
-        broker.close()
-    if orphaned:  # only now: closing unlinks the socket, whose path may be another run's once this one's is gone
-        cleanup()
-
-
-def _stop(*_: Any) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):  # a second one must not interrupt the closing
-        signal.signal(number, signal.SIG_IGN)
-    raise _Stop
 
 
 class Broker:

@@ -26,7 +26,7 @@ def real_roles() -> tuple[BrokerMain, WorkerMain]:
     """Import what the children need, so that each fork has it already, and return their mains."""
     for name in ("numpy", "zmq"):
         importlib.import_module(name)
-    from farptr.broker.shell import serve as broker_main
+    from farptr.broker.process import serve as broker_main
     from farptr.worker.shell import serve as worker_main
 
     return broker_main, worker_main

@@ -40,7 +40,7 @@ def serve_broker(
 
     Raises RunExists, BadName, RuntimeDirectory; RunError when an address cannot be bound; UsageError, UnusableKey.
     """
-    from farptr.broker.shell import serve  # late: importing this package must not load the roles
+    from farptr.broker.process import serve  # late: importing this package must not load the roles
 
     ring = None if bind is None else ring_for(bind, keys)
     rundir = claim(name)
