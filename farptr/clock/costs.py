@@ -41,7 +41,11 @@ def costs_of(given: Any) -> Plain:
     if isinstance(given, Mapping) and "measured" in given:
         if set(given) != {"measured"} or not isinstance(given["measured"], str | os.PathLike):
             raise BadClock(f"{dict(given)!r}: `measured` stands alone, with the name of a file")
-        return {"measured": str(Path(given["measured"]).absolute())}
+        path = Path(given["measured"]).absolute()
+        if not os.access(path.parent, os.W_OK):
+            raise BadClock(f"no measured costs can be written to {path}", hint="name a file in a folder that is there")
+        Record(path)  # raises here, and not in the broker
+        return {"measured": str(path)}
     if isinstance(given, Mapping) and "worker" in given:
         if set(given) - {"worker", "else"} or not isinstance(given["worker"], Mapping):
             raise BadClock(f"{dict(given)!r}: beside `worker`, which is a table by name, there can only be `else`")

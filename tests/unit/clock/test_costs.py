@@ -113,4 +113,9 @@ def test_a_file_that_holds_no_costs(tmp_path, text):
     path = tmp_path / "costs.json"
     path.write_text(text)
     with pytest.raises(BadClock, match="measured costs"):
-        Record(path)
+        costs_of({"measured": path})
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(BadClock, match="can be written"):
+        costs_of({"measured": tmp_path / "none" / "costs.json"})
