@@ -164,6 +164,32 @@ def test_a_worker_that_dies_is_known_though_its_link_is_slow(sim):
     assert q.get() == 2.0
 
 
+@pytest.mark.parametrize("times", [1, None], ids=["one part", "all"])
+def test_large_arrays_of_which_something_is_lost(processes, monkeypatch, times):
+    """They go in parts, and one that is missing is the loss of the whole."""
+    monkeypatch.setenv("FARPTR_POOL", "0")
+    sim = processes("julie", "toby", own=True)
+    julie, toby = sim
+    big = np.arange(700_000.0)
+    kept = fp.send(big, julie)
+    sim.sync()
+    with sim.net.rule("drop", destination=julie, what="sent", times=times):
+        fp.send(big, julie)
+        with pytest.raises(fp.LinkLost):
+            sim.sync()
+    copy = kept.copy()
+    sim.sync()
+    with sim.net.rule("drop", destination=toby, what="pushed", times=times):
+        copy.move(toby)
+        with pytest.raises(fp.LinkLost):
+            copy.get_copy()
+    with sim.net.rule("drop", source=julie, what="fetched", times=times), pytest.raises(fp.AnswerLost):
+        kept.get_copy()
+    assert (kept.get() == big).all()
+    del copy
+    assert sim.leaks() == []
+
+
 RUDE = """
 import os, sys
 import farptr as fp
