@@ -209,7 +209,7 @@ class Links:
 
     def _cut(self, asked: dict[str, Any], client: int) -> None:
         by = 1 if int(asked["by"]) > 0 else -1
-        for pair in map(pair_of, asked["pairs"]):
+        for pair in [pair_of(pair) for pair in asked["pairs"]]:  # all of them, or none
             if by > 0 or self._cuts[client, pair] > 0:
                 self._cuts[client, pair] += by
                 self.model.cut(pair, by)

@@ -142,12 +142,14 @@ def test_step_by_step(sim):
             "no file",
         ),
         (lambda net: net._ask("cut", pairs=3, by=1), fp.BadNetwork, "malformed"),
+        (lambda net: net._ask("cut", pairs=[["me", "julie"], ["julie"]], by=1), fp.BadNetwork, "no link"),
     ],
 )
 def test_what_cannot_be_meant_changes_nothing(processes, do, error, words):
     sim = processes("julie", "toby")
     with pytest.raises(error, match=words):
         do(sim.net)
+    assert sim.net.state()["cuts"] == []
     assert fp.send([1.0], sim["julie"]).get() == 1.0
 
 
