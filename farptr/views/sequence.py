@@ -158,7 +158,8 @@ def _arrow(
         labels_at[lane] = y
         text = stroke.label if stroke.count == 1 else f"{stroke.count:,} of: {stroke.label}"
         text = text if len(text) <= _LABEL_CHARACTERS else f"{text[: _LABEL_CHARACTERS - 1]}…"
-        label = f'<text x="{min(x1, x2) + 12:g}" y="{y:.1f}" font-size="11">{cleaned(text)}</text>'
+        anchor = "start" if x1 < x2 else "end"  # from its middle on the arrow leads away below the words
+        label = f'<text x="{(x1 + x2) / 2:g}" y="{y:.1f}" font-size="11" text-anchor="{anchor}">{cleaned(text)}</text>'
     return [f"<g><title>{cleaned(words)}</title>{shape}{label}</g>"], bool(label)
 
 
