@@ -126,6 +126,7 @@ def run(
     command = [sys.executable, "-u", *(["-m"] if module else []), script, *arguments]
     wanted = from_options(workers, count, load) or dict.fromkeys(numbered(DEFAULT_COUNT))
     given = {"functions": functions_of(functions, functions_private), "clock": modelled, "seed": seed}
+    given["net"] = network.to_table() if network else None
 
     def once(journal: str | None) -> int:
         more = {**given, "journal": journal and os.path.abspath(journal)}  # noqa: PTH100 - as the shell has it

@@ -100,6 +100,7 @@ def up(
         keys=keys,
         allow=allowed_text(allow),
         journal=journal and os.path.abspath(journal),  # noqa: PTH100 - as the shell has it
+        net=network.to_table() if network else None,
     )
     model(running, network)
     _show_started(running.info, detach=detach, as_json=json)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from farptr.network.latency import short
 from farptr.network.links import link as make_link
-from farptr.network.network import ANY, Access, Network, access_of, pair_of, party_name
+from farptr.network.network import ANY, Access, Network, access_of, network_of, pair_of, party_name
 from farptr.network.rules import Rule
 from farptr.protocol.errors import BadNetwork, UnknownWorker
 from farptr.protocol.names import ME
@@ -80,13 +80,7 @@ class Net:
 
         Times of its changes count from now. Partitions and rules stay.
         """
-        made = (
-            network
-            if isinstance(network, Network)
-            else Network()
-            if network is None
-            else Network.from_toml(os.fspath(network))
-        )
+        made = network_of(network)
         for name in sorted(made.names()):
             self._known(name)
         self._ask("set", table=made.to_table())

@@ -22,6 +22,7 @@ from farptr.clock.settings import clock_of
 from farptr.journal import IN_MEMORY
 from farptr.launch.rundir import find
 from farptr.launch.start import Running, check_platform, start
+from farptr.network.network import network_of
 from farptr.protocol.authority import Allow, allowed_text
 from farptr.protocol.functions import Functions
 from farptr.protocol.functions import checked as checked_functions
@@ -91,6 +92,7 @@ def up(
     check_platform()
     wanted = wanted_workers(workers, may_be_none=bind is not None)
     modelled = clock_of(clock, costs)
+    network = None if net is None else network_of(net)
     running = start(
         wanted,
         name=name,
@@ -105,14 +107,15 @@ def up(
         journal=folder_of(journal),
         preload=preload,
         clock=modelled,
+        net=network.to_table() if network else None,
     )
     try:
         run = _join(running.info.address, sync=sync, timeout=timeout, running=running, name=running.info.name)
         run._sort(wanted)
         if journal and journal != IN_MEMORY:
             run.keep_journal()
-        if net is not None:
-            run.net.set(net)
+        if network is not None:
+            run.net.set(network)
     except BaseException:
         running.close()
         raise

@@ -56,6 +56,8 @@ class Spec:
     """Modules to import before the forks, so that every worker has them already."""
     clock: dict[str, Any] | None = None
     """Of a run whose time is modelled; None for the wall's."""
+    net: dict[str, Any] | None = None
+    """The network that is modelled from the start, for the journal's manifest: whoever starts the run sets it."""
 
     def settings(self) -> dict[str, Any]:
         """What a journal's manifest says of this run, with a hash by which runs can be told to be alike."""
@@ -64,6 +66,8 @@ class Spec:
         said = {"workers": workers, **{k: fields[k] for k in ("restart", "memory_limit_bytes")}}
         if self.clock:
             said["clock"] = self.clock
+        if self.net:
+            said["net"] = self.net
         return {**said, "config": hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()}
 
     def __post_init__(self) -> None:

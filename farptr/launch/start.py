@@ -159,6 +159,7 @@ def start(
     journal: str | None = None,
     preload: Iterable[str] = (),
     clock: dict[str, Any] | None = None,
+    net: dict[str, Any] | None = None,
 ) -> Running:
     """Start a run and return when every worker has joined it.
 
@@ -179,6 +180,7 @@ def start(
         journal: the folder for the run's journal, absolute; None for no journal.
         preload: modules that are imported once, before the workers are forked.
         clock: of a run whose time is modelled (``clock.settings.clock_of``).
+        net: the network that will be modelled (``Network.to_table``), for the journal's manifest.
 
     Raises BadName, RunExists, StartFailed, RuntimeDirectory, UnsupportedPlatform, or the error of a worker that could
     not start (LoadFailed, for instance), and with ``bind`` UsageError and UnusableKey. Nothing is left running then.
@@ -203,6 +205,7 @@ def start(
         journal=journal,
         preload=tuple(preload),
         clock=clock,
+        net=net,
     )
     supervised = _Supervised(_spawn(module))
     supervised.directory = Path(base, name) if name else None

@@ -7,6 +7,7 @@ is not named is perfect. The broker stands for the network, and has no access.
 from __future__ import annotations
 
 import dataclasses
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -146,6 +147,13 @@ class Network:
             "retry": f"{self.retry!r} s",
             "give_up": f"{self.give_up!r} s",
         }
+
+
+def network_of(given: Network | str | os.PathLike[str] | None) -> Network:
+    """A network, or the one in a TOML file; None is a perfect one. Raises BadNetwork."""
+    if given is None:
+        return Network()
+    return given if isinstance(given, Network) else Network.from_toml(os.fspath(given))
 
 
 def access_of(given: Any) -> Access:

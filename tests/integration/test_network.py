@@ -275,6 +275,7 @@ def test_the_account_of_a_run_with_losses_balances_and_says_what_was_modelled(pr
     assert sum(line.value_bytes for line in sim.ledger.lines() if line.party == "me") == 0
     del p
     sim.close()  # warns if it does not balance
+    assert Reader(tmp_path).manifest["net"]["give_up"] == "0.2 s"
     facts = [record for record in Reader(tmp_path) if isinstance(record, Fact)]
     modelled = [fact.fields["do"] for fact in facts if fact.what == "network"]
     assert modelled == ["set", "cut", "cut"]

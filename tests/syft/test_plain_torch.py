@@ -51,7 +51,8 @@ SCRIPT = """
 
     plainly()  # the first time imports much
     seen = []
-    watch = lambda frame, event, _: seen.append(frame) if "farptr" in frame.f_code.co_filename else None
+    ours = lambda frame: frame.f_globals.get("__name__", "").partition(".")[0] == "farptr"
+    watch = lambda frame, event, _: seen.append(frame) if ours(frame) else None
     sys.setprofile(watch)
     plainly()
     sys.setprofile(None)
