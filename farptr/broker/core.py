@@ -94,7 +94,8 @@ class BrokerCore:
     def register(self, hello: dict[str, Any]) -> tuple[Party, list[Delivery]]:
         """Admit a party: its welcome, and the news for the others. Raises when it cannot be admitted."""
         party = self.roster.register(hello)
-        others = self.teller.to_all({"joined": party.row()}, but=party.number)
+        fill = bodies.filler(party.pid, bodies.WIDEST_PID)
+        others = self.teller.to_all({"joined": party.row(), "fill": fill}, but=party.number)
         if party.role == CLIENT:
             self.settling.begin_client(party.number)
             self.kept[party.number] = Kept()

@@ -46,8 +46,11 @@ def hello_of(frames: list[bytes], uid: int | None) -> dict[str, Any]:
 def with_broker(welcome: Delivery, *, near: bool, clock: dict[str, Any] | None = None) -> Delivery:
     """A welcome that says which process the broker is, and whether all are ``near``: of this user and machine."""
     header, end = read(welcome.frame)
-    value = bodies.loads(welcome.frame[end:]) | {
-        "pid": os.getpid(),
+    said = bodies.loads(welcome.frame[end:])
+    ids = [os.getpid(), *(row[3] for row in said.get("roster", ()))]
+    value = said | {
+        "pid": ids[0],
+        "fill": bodies.filler([ids, said.get("run")], [[bodies.WIDEST_PID] * len(ids), "n" * 64]),
         "near": near,
         "host": socket.gethostname(),
         "version": farptr.__version__,

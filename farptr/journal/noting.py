@@ -25,11 +25,13 @@ from farptr.journal.recorder import CAME, CAME_HEAD, CLOSE, CLOSE_ITEM, FLUSH, H
 from farptr.journal.records import HANDED as HANDED_PAYLOAD
 from farptr.journal.records import encode_fact
 from farptr.journal.ring import Ring
+from farptr.protocol import body as bodies
 from farptr.protocol.header import Header
 
 STALL_S = 10.0
 """The writing process may take so long for a step of its work; then it is given up."""
 _LOOK_S = 0.05
+WIDEST_PATH = "n" * 255
 _FLUSH_ITEM = bytes([FLUSH])
 
 
@@ -157,7 +159,8 @@ class Journal:
     def state(self) -> dict[str, Any]:
         """Where the journal is and how it does, with everything noted so far in the file."""
         self.flush()
-        return {**self._state, "trouble": self.trouble}
+        fill = bodies.filler(self._state["path"], WIDEST_PATH)
+        return {**self._state, "trouble": self.trouble, "fill": fill}
 
     def flush(self) -> None:
         """Have all that was noted written out."""

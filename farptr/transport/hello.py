@@ -14,7 +14,8 @@ from farptr.protocol.header import VERSION, Header, Kind, encode, read, version_
 
 def make_hello(fields: dict[str, Any]) -> bytes:
     """A hello that says which process this is."""
-    body = bodies.dumps({"version": farptr.__version__, "pid": os.getpid(), "host": socket.gethostname(), **fields})
+    own = {"version": farptr.__version__, "pid": os.getpid(), "host": socket.gethostname()}
+    body = bodies.dumps({**own, "fill": bodies.filler(own["pid"], bodies.WIDEST_PID), **fields})
     return encode(Header(Kind.HELLO, body_bytes=len(body))) + body
 
 

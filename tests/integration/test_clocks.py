@@ -168,6 +168,16 @@ def test_the_same_program_and_seed_give_the_same_journal_byte_for_byte(tmp_path,
     assert times[0] == times[1] == times[2]
 
 
+def test_names_of_other_lengths_change_nothing(tmp_path):
+    """Process ids have between 1 and 4 bytes, run names and folders any length: a run is as long with each."""
+    found = []
+    for name, folder in (("a", "b"), ("a" * 30, "b" * 90)):
+        with virtual("julie", "toby", name=name, journal=tmp_path / folder) as sim:
+            assert fp.send([1.0], sim["julie"]).get().tolist() == [1.0]
+        found.append(journal_bytes(tmp_path / folder))
+    assert found[0] == found[1]
+
+
 def test_another_seed_gives_another_journal(tmp_path):
     for seed in (1, 2):
         with virtual("julie", "toby", "carol", seed=seed, journal=tmp_path / f"run{seed}") as sim:

@@ -152,3 +152,18 @@ def test_loads_as():
     assert bodies.loads_as(tuple, bodies.dumps((1,))) == (1,)
     with pytest.raises(ProtocolError, match="list where tuple belongs"):
         bodies.loads_as(tuple, bodies.dumps([1]))
+
+
+@pytest.mark.parametrize("widest", [bodies.WIDEST_PID, [bodies.WIDEST_PID] * 100, "n" * 255])
+def test_with_its_filler_each_value_is_as_long_as_the_widest(widest):
+    values = {
+        int: [1, 255, 256, 65535, 65536, bodies.WIDEST_PID],
+        list: [[1] * 100, [70000] * 100, [1, 300] * 50],
+        str: ["a", "nn", "n" * 255],
+    }
+    lengths = {len(bodies.dumps([value, bodies.filler(value, widest)])) for value in values[type(widest)]}
+    assert len(lengths) == 1
+
+
+def test_what_is_wider_than_the_widest_is_told_all_the_same():
+    assert bodies.filler("n" * 300, "n") == b""
