@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import zmq
 from zmq.utils import z85
 
-from farptr.keys.ring import Ring
 from farptr.protocol.errors import RunError
 from farptr.transport.curve import patience
+
+if TYPE_CHECKING:
+    from farptr.keys.ring import Ring
 
 log = logging.getLogger("farptr.broker")
 

@@ -12,15 +12,17 @@ import contextlib
 import os
 import socket
 import time
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import zmq
 
 from farptr.broker.gate import user_id, user_of
 from farptr.broker.roster import WORKER
-from farptr.keys.ring import Ring
 from farptr.protocol.errors import AuthenticationFailed, SessionExpired
 from farptr.protocol.names import FAR
+
+if TYPE_CHECKING:
+    from farptr.keys.ring import Ring
 
 CUT = "its connection was cut"
 REVOKED = "its key was revoked"

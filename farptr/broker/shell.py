@@ -24,11 +24,8 @@ from farptr.broker.noted import Noted
 from farptr.broker.passing import wire_bytes_of
 from farptr.broker.roster import Party
 from farptr.broker.telling import Delivery
-from farptr.broker.timed import Timed
 from farptr.broker.waker import ROUTE as WAKER
 from farptr.broker.waker import Waker
-from farptr.clock.settings import SEED
-from farptr.keys.ring import Ring
 from farptr.protocol import body as bodies
 from farptr.protocol.errors import (
     AuthenticationFailed,
@@ -42,6 +39,8 @@ from farptr.transport.ends import LAST_WORDS_LINGER_MS
 
 if TYPE_CHECKING:
     from farptr.broker.links import Links
+    from farptr.broker.timed import Timed
+    from farptr.keys.ring import Ring
 
 log = logging.getLogger("farptr.broker")
 
@@ -69,8 +68,9 @@ class Broker:
         entropy = int.from_bytes(os.urandom(8), "little")
         epoch = int.from_bytes(os.urandom(7), "little")
         if clock is not None:
-            seed = SEED if seed is None else seed
-            epoch = random.Random(f"epoch {seed}").getrandbits(55) | 1 << 55  # as long in every run
+            from farptr.broker.timed import Timed, seeded  # late, as all that most runs have no use for
+
+            seed, epoch = seeded(seed)
         self.core = BrokerCore(run=run, epoch=epoch, seed=entropy if seed is None else seed)
         self._came = self._take
         """Takes in what comes from a party."""
@@ -101,7 +101,7 @@ class Broker:
         self._control = Control(control)
         fds = [source.fileno() for source in (self._exits, control) if source is not None]
         self._waker = Waker(self._context, self._router, [fd for fd in fds if fd is not None])
-        ring = Ring(keys) if bind else None
+        ring = _ring(keys) if bind else None
         self._guests = Guests(ring)
         self.bound = ""
         """Where it listens for other machines."""
@@ -423,3 +423,9 @@ class Broker:
         if party is not None and party.pid == pid:
             self._lose(party.number, "; ".join(filter(None, (ending(code), note))), code)
         self._control.tell({"event": "lost", "name": name})
+
+
+def _ring(keys: str | None) -> Ring:
+    from farptr.keys.ring import Ring
+
+    return Ring(keys)

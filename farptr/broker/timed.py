@@ -9,13 +9,14 @@ Laws
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from farptr.broker.roster import WORKER
 from farptr.clock.costs import Record, constant_s, for_worker
-from farptr.clock.settings import costs_in
+from farptr.clock.settings import SEED, costs_in
 from farptr.clock.timeline import Hand, Parcel, Take, Timeline
 from farptr.protocol import body as bodies
 from farptr.protocol.errors import BadClock, ProtocolError
@@ -32,6 +33,12 @@ _DONE_FLAG, _FENCE_FLAG = Flag.DONE, Flag.FENCE
 _KIND, _FLAGS, _RECEIVED = 3, struct.Struct("<4xH"), struct.Struct("<40xQ")
 _LEAST_BYTES = 48
 LONGEST_SLEEP_S = 1e9
+
+
+def seeded(seed: int | None) -> tuple[int, int]:
+    """The seed and the epoch of a run, as long in every run."""
+    seed = SEED if seed is None else seed
+    return seed, random.Random(f"epoch {seed}").getrandbits(55) | 1 << 55
 
 
 class Timed:

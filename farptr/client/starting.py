@@ -1,38 +1,32 @@
-"""Starting a run, and joining one."""
+"""Starting a run, and joining one.
+
+What a client is made of is imported while the processes of its run start: a third of the time until the first result.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
-import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from farptr.client import interrupts, opened
 from farptr.client.account import folder_of
-from farptr.client.core import SessionCore
-from farptr.client.pointer import Pointer
-from farptr.client.run import Run
-from farptr.client.session import TIMEOUT_S, Session
-from farptr.client.tensor import place
-from farptr.client.turns import Turns
 from farptr.client.wanted import Spec, wanted_workers
-from farptr.client.workers import Worker
-from farptr.clock.settings import clock_of
 from farptr.journal import IN_MEMORY
 from farptr.launch.rundir import find
-from farptr.launch.start import Running, check_platform, start
-from farptr.network.network import network_of
+from farptr.launch.start import check_platform, start
 from farptr.protocol.authority import Allow, allowed_text
 from farptr.protocol.functions import Functions
 from farptr.protocol.functions import checked as checked_functions
 from farptr.protocol.sizes import size_bytes
-from farptr.transport.dealer import Dealer
 
 if TYPE_CHECKING:
+    from farptr.client.pointer import Pointer
+    from farptr.client.run import Run
+    from farptr.client.workers import Worker
     from farptr.network.network import Network
 
-SYNC_VARIABLE = "FARPTR_SYNC"
+TIMEOUT_S = 30.0
 RUN_VARIABLE = "FARPTR_RUN"
 START_TIMEOUT_S = 30.0
 
@@ -91,8 +85,8 @@ def up(
     """
     check_platform()
     wanted = wanted_workers(workers, may_be_none=bind is not None)
-    modelled = clock_of(clock, costs)
-    network = None if net is None else network_of(net)
+    modelled = _clock_of(clock, costs)
+    network = None if net is None else _network_of(net)
     running = start(
         wanted,
         name=name,
@@ -108,9 +102,12 @@ def up(
         preload=preload,
         clock=modelled,
         net=network.to_table() if network else None,
+        meanwhile=lambda: importlib.import_module("farptr.client.joining"),
     )
+    from farptr.client.joining import join
+
     try:
-        run = _join(running.info.address, sync=sync, timeout=timeout, running=running, name=running.info.name)
+        run = join(running.info.address, sync=sync, timeout=timeout, running=running, name=running.info.name)
         run._sort(wanted)
         if journal and journal != IN_MEMORY:
             run.keep_journal()
@@ -138,44 +135,30 @@ def connect(
         VersionMismatch: it runs another version of farptr.
         AuthenticationFailed, UnusableKey: over the network, without a key that this broker knows.
     """
+    from farptr.client.joining import join
+
     check_platform()
     name = name or os.environ.get(RUN_VARIABLE) or "default"
     if "://" in name:
-        return _join(name, sync=sync, timeout=timeout, running=None, name=name, key=key)
+        return join(name, sync=sync, timeout=timeout, running=None, name=name, key=key)
     info = find(name)
-    run = _join(info.address, sync=sync, timeout=timeout, running=None, name=name)
+    run = join(info.address, sync=sync, timeout=timeout, running=None, name=name)
     run._sort(info.workers)
     return run
 
 
-@interrupts.guarded
-def _join(
-    address: str,
-    *,
-    sync: bool | None,
-    timeout: float | None,
-    running: Running | None,
-    name: str,
-    key: str | os.PathLike[str] | None = None,
-) -> Run:
-    dealer = Dealer(address, {"role": "client", "name": "me"}, key=key)
-    welcome = dealer.welcome
-    core = SessionCore(number=welcome["number"], epoch=welcome["epoch"], seed=welcome["seed"], block=welcome["block"])
-    synchronous = os.environ.get(SYNC_VARIABLE, "") not in ("", "0") if sync is None else sync
-    modelled = "clock" in welcome
-    session = Session(core, dealer, sync=synchronous, timeout_s=timeout, timer=not modelled)
-    if modelled:
-        session.link.turns = Turns(session.link)
-    interrupts.opened(session)
-    directory = None if dealer.far else Path(address.removeprefix("ipc://")).parent
-    run = Run(session, welcome["roster"], running, name=name, directory=directory)
-    for tell in opened.observers:
-        tell(run)
-    if "IPython" in sys.modules:
-        from farptr.notebook.interrupts import guard
+def _network_of(net: Network | str | os.PathLike[str]) -> Network:
+    from farptr.network.network import network_of
 
-        guard()
-    return run
+    return network_of(net)
+
+
+def _clock_of(clock: str, costs: Any) -> dict[str, Any] | None:
+    if clock == "wall" and costs is None:
+        return None
+    from farptr.clock.settings import clock_of
+
+    return clock_of(clock, costs)
 
 
 def send(value: Any, worker: Worker) -> Pointer:
@@ -185,4 +168,7 @@ def send(value: Any, worker: Worker) -> Pointer:
     dataclasses, ``None``, and any other lists are sent as they are, arrays in them too; see ``docs/functions.md``.
     Raises UnsupportedValue for anything else.
     """
+    from farptr.client.pointer import Pointer
+    from farptr.client.tensor import place
+
     return value.send(worker) if isinstance(value, Pointer) else place(worker).receive(value)

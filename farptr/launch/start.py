@@ -12,7 +12,7 @@ import sys
 import sysconfig
 import time
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -160,6 +160,7 @@ def start(
     preload: Iterable[str] = (),
     clock: dict[str, Any] | None = None,
     net: dict[str, Any] | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Running:
     """Start a run and return when every worker has joined it.
 
@@ -181,6 +182,7 @@ def start(
         preload: modules that are imported once, before the workers are forked.
         clock: of a run whose time is modelled (``clock.settings.clock_of``).
         net: the network that will be modelled (``Network.to_table``), for the journal's manifest.
+        meanwhile: what this process has to do while the others start.
 
     Raises BadName, RunExists, StartFailed, RuntimeDirectory, UnsupportedPlatform, or the error of a worker that could
     not start (LoadFailed, for instance), and with ``bind`` UsageError and UnusableKey. Nothing is left running then.
@@ -210,6 +212,9 @@ def start(
     supervised = _Supervised(_spawn(module))
     supervised.directory = Path(base, name) if name else None
     try:
+        _tell(supervised, spec)
+        if meanwhile is not None:
+            meanwhile()
         info = _await_ready(supervised, spec)
     except BaseException:
         supervised.end(_CLOSE_PATIENCE_S)
@@ -263,11 +268,14 @@ def _environment() -> dict[str, str]:
     return env
 
 
-def _await_ready(supervised: _Supervised, spec: Spec) -> RunInfo:
+def _tell(supervised: _Supervised, spec: Spec) -> None:
     with contextlib.suppress(BrokenPipeError):  # then it died at once, and reading tells
         line = encode(spec.to_json())
         while line:
             line = line[supervised.stdin.write(line) :]
+
+
+def _await_ready(supervised: _Supervised, spec: Spec) -> RunInfo:
     answer = _read_answer(supervised, time.monotonic() + spec.start_timeout_s + _GRACE_S)
     if "error" in answer:
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-import decimal
-import fractions
+import functools
 from array import array
 from collections.abc import Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -12,21 +10,29 @@ from typing import Any
 
 import numpy as np
 
-_ROWS: tuple[tuple[Any, str], ...] = (
-    ((memoryview, bytearray, array), "np.asarray(x) makes an array of it"),
-    (
-        (FunctionType, BuiltinFunctionType, MethodType, np.ufunc),
-        "functions do not travel with an operation; p.apply(f) runs one",
-    ),
-    (np.random.Generator | np.random.RandomState, "draw numbers here, and send those"),
-    (Iterator, "list(x) travels, and so does an array of it"),
-    ((set, frozenset, dict), "a list of plain numbers travels, and so does an array"),
-    ((datetime.date, datetime.timedelta), "np.datetime64(x) and np.timedelta64(x) travel"),
-    ((decimal.Decimal, fractions.Fraction), "float(x) travels"),
-    (type, "dtypes of numbers, booleans, dates and fixed-width strings travel"),
-)
+
+@functools.cache
+def _rows() -> tuple[tuple[Any, str], ...]:
+    # Late: random numbers and decimals would be imported by every process for advice that is seldom needed.
+    import datetime
+    import decimal
+    import fractions
+
+    return (
+        ((memoryview, bytearray, array), "np.asarray(x) makes an array of it"),
+        (
+            (FunctionType, BuiltinFunctionType, MethodType, np.ufunc),
+            "functions do not travel with an operation; p.apply(f) runs one",
+        ),
+        (np.random.Generator | np.random.RandomState, "draw numbers here, and send those"),
+        (Iterator, "list(x) travels, and so does an array of it"),
+        ((set, frozenset, dict), "a list of plain numbers travels, and so does an array"),
+        ((datetime.date, datetime.timedelta), "np.datetime64(x) and np.timedelta64(x) travel"),
+        ((decimal.Decimal, fractions.Fraction), "float(x) travels"),
+        (type, "dtypes of numbers, booleans, dates and fixed-width strings travel"),
+    )
 
 
 def hint_for(value: Any) -> str:
     """The advice for a value of that kind, empty where there is none."""
-    return next((hint for kinds, hint in _ROWS if isinstance(value, kinds)), "")
+    return next((hint for kinds, hint in _rows() if isinstance(value, kinds)), "")

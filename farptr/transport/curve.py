@@ -10,13 +10,14 @@ Laws
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
-from farptr.keys.files import Key, load
 from farptr.protocol.errors import AuthenticationFailed, UnusableKey
+
+if TYPE_CHECKING:
+    from farptr.keys.files import Key
 
 BEAT_MS, SILENCE_MS = 1000, 4000
 HANDSHAKE_MS = 3000
@@ -44,6 +45,8 @@ class Login:
     """One party's side. Raises AuthenticationFailed when there is no key, UnusableKey when it is none."""
 
     def __init__(self, address: str, path: str | os.PathLike[str] | None) -> None:
+        from farptr.keys.files import load  # late: most runs stay on one machine
+
         self.address = address
         try:
             self.key: Key = load(path)
@@ -68,6 +71,8 @@ class Login:
 
     def heed(self, monitor: zmq.Socket[Any]) -> None:
         """What the monitor has to tell so far; raises AuthenticationFailed."""
+        from zmq.utils.monitor import recv_monitor_message  # late: it brings asyncio, which most runs do without
+
         while monitor.poll(0):
             self._judge(recv_monitor_message(monitor)["event"])
 
