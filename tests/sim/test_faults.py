@@ -21,6 +21,8 @@ from tests.sim.history import Failure, History, Wrong
 
 SEEDS = 2000
 BLOCKS = 20
+FEW = 5
+"""So many of them belong to the fast tests."""
 LONG = 20_000
 # Seeds that once failed, with what was wrong then; ``loss_scenarios`` has each in as few steps as it takes.
 KEPT = {
@@ -61,7 +63,9 @@ def run(seeds):
             raise
 
 
-@pytest.mark.parametrize("block", range(BLOCKS))
+@pytest.mark.parametrize(
+    "block", [pytest.param(block, marks=[pytest.mark.thorough] * (block >= FEW)) for block in range(BLOCKS)]
+)
 def test_random_faults(block):
     run(range(block * SEEDS // BLOCKS, (block + 1) * SEEDS // BLOCKS))
 
@@ -96,6 +100,7 @@ def test_what_random_faults_found(scenario):
     scenario()
 
 
+@pytest.mark.thorough
 def test_the_faults_are_what_they_should_be():
     """A fault that never strikes proves nothing."""
     kinds, raised, count = set(), set(), Counter()
@@ -230,6 +235,7 @@ def test_a_call_without_an_end_is_noticed():
         outcomes.check(found)
 
 
+@pytest.mark.thorough
 def test_a_failing_case_is_made_smaller():
     with MUTANTS["the_rows_of_a_lost_party_stay"]():
         seed = next(s for s in range(200) if chaos._failure(case(s), [s]))
@@ -256,6 +262,7 @@ def test_the_command_prints_failing_seeds(capsys):
     assert totals.startswith(f"20 seeds, {len(seeds)} failed {seeds}, ")
 
 
+@pytest.mark.thorough
 def test_several_processes_find_what_one_does():
     total = blocks.Tally()
     for tally in blocks.tallies(3, 60):

@@ -162,6 +162,7 @@ def both_pull(shared):
     return "InvalidRemoteGet" in found
 
 
+@pytest.mark.thorough
 @every_way
 def test_two_clients_pull_one_pointer_at_once(way):
     assert set(holds(both_pull, way)) == {False, True}, "the schedules had only one order"
@@ -246,6 +247,7 @@ def both_move(shared):
     answered(shared)
 
 
+@pytest.mark.thorough
 @every_way
 def test_two_clients_move_one_object_at_once(way):
     holds(both_move, way)
@@ -315,6 +317,7 @@ def test_nothing_is_left_of_what_would_have_been_a_cycle(cycle, way):
     cycle(way).finish()
 
 
+@pytest.mark.thorough
 def test_moves_of_what_is_not_ours_leave_no_stubs():
     """Without the copy flag: the maker's chain leads through another client's stub, and then through itself"""
     for cycle in CYCLES:
@@ -436,6 +439,7 @@ def own_order_on_found_paths(shared):
     del shared.me["julie"]["x"]
 
 
+@pytest.mark.thorough
 @every_way
 def test_paths_of_what_was_found_are_not_believed(way):
     holds(own_order_on_found_paths, way)
