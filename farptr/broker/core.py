@@ -77,8 +77,9 @@ class BrokerCore:
         self.network: Callable[[dict[str, Any], int], Any] | None = None
         """Answers what a client (its number) asks of the modelled network."""
         self.watch: Watch | None = None
-        self.sockets: Callable[[], Any] = lambda: None  # what was counted there, see ``noted``
         """Told of what passes, see ``passing``."""
+        self.sockets: Callable[[], Any] = lambda: None
+        """What was counted at the sockets, see ``noted``."""
         self.clock: Callable[[], float] = lambda: 0.0
         """Seconds since the run began, where they are modelled."""
         self.kept: dict[int, Kept[Delivery]] = {}

@@ -15,9 +15,11 @@ import farptr as fp
 from farptr.protocol import standard as table
 from farptr.xp.devices import Device
 from farptr.xp.namespace import Namespace
+from tests.array_api import needs_numpy
 from tests.array_api.arguments import ARGUMENTS, INTEGERS, NUMBERS, ORDERED, REAL, arrays, two, xps
 
 pytestmark = [
+    needs_numpy,
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),  # array-api-strict's, of versions of the standard
 ]

@@ -9,6 +9,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from tests.array_api import needs_numpy
+
+pytestmark = needs_numpy
+
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 100
 HOPS = (1, 3)

@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.array_api import needs_numpy
+
+pytestmark = needs_numpy
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "sklearn_on_pointers.py"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)

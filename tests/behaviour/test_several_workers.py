@@ -18,6 +18,7 @@ from farptr.protocol import operations as table
 from tests.behaviour import samples
 from tests.behaviour.far import Arrays, assert_alike, fetched, local, outcome, sent, values
 from tests.behaviour.samples import DATA
+from tests.behaviour.test_operations import lacks
 
 
 def shards(workers, *arrays):
@@ -454,13 +455,6 @@ def child(result, i):
     return result.pointers[i] if isinstance(result, fp.MultiPointer) else result
 
 
-def lacking(name):
-    parts, found = name.split("."), np
-    for part in parts:
-        found = getattr(found, part, None)
-    return found is None
-
-
 ITERATED = ("poly", "roots")
 """NumPy iterates over their argument to find what it is; a MultiPointer has no items."""
 
@@ -479,7 +473,7 @@ def test_every_row_of_the_tables_runs_on_each(processes, first):
     rows = [
         (name, call)
         for name, call in ROWS
-        if name[0] == first and (first == "." or not lacking(name)) and name not in ITERATED
+        if name[0] == first and (first == "." or not lacks(name)) and name not in ITERATED
     ]
     for name, call in rows:
         theirs = [outcome(lambda d=d, call=call: call(local(d))) for d in (DATA, OTHER_DATA)]

@@ -9,7 +9,10 @@ import scipy.special
 import farptr as fp
 from farptr.client import opened
 from farptr.xp.devices import run_of
+from tests.array_api import needs_numpy
 from tests.behaviour.far import sent
+
+pytestmark = needs_numpy
 
 
 def moved(sim, what):

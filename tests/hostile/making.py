@@ -5,6 +5,8 @@ The same bytes make the same value, so a fuzzer can learn, and a seed says it al
 
 from __future__ import annotations
 
+import io
+import pickle
 import sys
 from typing import Any
 
@@ -165,6 +167,12 @@ def written(value: Any) -> bytes:
     sys.setrecursionlimit(50_000)
     try:
         return bodies.dumps(value)
+    except RecursionError:  # from Python 3.12 on C code has a limit of its own
+        file = io.BytesIO()
+        pickler = pickle._Pickler(file, 5)
+        pickler.fast = True
+        pickler.dump(value)
+        return file.getvalue()
     finally:
         sys.setrecursionlimit(limit)
 

@@ -19,6 +19,7 @@ import click
 import pytest
 
 from farptr.cli import cli
+from tests.array_api import needs_numpy
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "examples" / "README.md", *sorted(ROOT.glob("docs/*.md"))]
@@ -152,7 +153,15 @@ def prompts(page):
     return examples
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if HELD[NAMES[p]].get("pycon") == _PROMPTS], ids=NAMES.get)
+_NEEDS = {"docs/array-api.md": needs_numpy}
+_PROMPTING = [
+    pytest.param(page, id=NAMES[page], marks=_NEEDS.get(NAMES[page], ()))
+    for page in PAGES
+    if HELD[NAMES[page]].get("pycon") == _PROMPTS
+]
+
+
+@pytest.mark.parametrize("page", _PROMPTING)
 def test_prompts_answer_as_shown(page, folder):
     check_prompts(page)
 

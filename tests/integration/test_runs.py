@@ -331,7 +331,7 @@ def test_a_worker_cannot_take_a_name_that_is_taken(processes):
 
 STRANGER = """
 import os, sys
-import farptr as fp
+import farptr as fp, farptr.client.joining
 fp.connect, fp.tensor  # imported while this may still read Python's own files
 os.setgid(65534); os.setuid(65534)
 try:
