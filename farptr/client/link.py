@@ -202,6 +202,8 @@ class Link:
                 self.take_in()
                 self.mend()
             finally:
+                if self.turns is not None:
+                    self.turns.begin()
                 if self._followers:  # one of them finds its answer here, or takes the lead
                     self._handed_over.notify_all()
 

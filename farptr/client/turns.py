@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from farptr.client.realtime import RealTime
 from farptr.protocol.errors import BadClock
 from farptr.protocol.header import Kind
 
@@ -24,6 +25,7 @@ class Turns:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._thread = threading.get_ident()
+        self._real = RealTime()
         self._said = (0, 0)
         """The newest sequence number, and what had come, when it last said that it waits."""
 
@@ -35,9 +37,14 @@ class Turns:
                 hint="use the run in the thread that opened it, or take clock='wall'",
             )
 
+    def begin(self) -> None:
+        """The client goes on."""
+        self._real.begin()
+
     def over(self) -> None:
         """The client is about to wait."""
         self.check()
+        self._real.end()
         link = self._link
         core, batches = link.core, link.core.batches
         core.out.flush()

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 import farptr as fp
+from farptr.client.realtime import NOTICED_S, RealTimePassed
 from farptr.network.network import Network
 from farptr.protocol.errors import BadClock, LinkLost
 
@@ -292,3 +294,14 @@ def test_by_the_walls_clock_sleeping_sleeps_and_now_goes_on():
         assert sim.now >= began + 0.05
         assert future.result().tolist() == [1]
         sim.sleep(0.01)
+
+
+def test_a_program_that_sleeps_by_the_real_clock_is_told():
+    with virtual("julie") as sim:
+        x = fp.send([1.0], sim["julie"])
+        x.get_copy()
+        time.sleep(NOTICED_S * 1.1)  # what is tested
+        with pytest.warns(RealTimePassed, match=r"sim\.sleep") as told:
+            x.get_copy()
+        assert told[0].filename == __file__
+        assert sim.now == 0.0
