@@ -22,6 +22,8 @@ Note = list[Any]
 [number, status, value bytes, what kind of value, found, rows]."""
 
 ANYTHING = "*"
+PARTLY = " where"
+"""Behind an operation's name: it leaves elements as they were."""
 _NAME = 1 << 40
 """Names are never smaller: a party number stands above the id."""
 
@@ -101,8 +103,12 @@ def _call(item: Any) -> _Parts:
     wires = [*args, *(kwargs or {}).values()]
     used = [name for wire in wires for name in ([wire] if type(wire) is int else values.names_in(wire))]
     size = sum(_arrays_bytes(wire) for wire in wires if type(wire) is not int)
-    made = [] if results is None else [results] if type(results) is int else list(results)
-    return made, used, str(operation), size, values.ARRAY if size else "", []
+    if results is None and kwargs and "out" in kwargs:
+        made = [kwargs["out"]] if type(kwargs["out"]) is int else values.names_in(kwargs["out"])
+    else:
+        made = [] if results is None else [results] if type(results) is int else list(results)
+    text = f"{operation}{PARTLY}" if kwargs and "where" in kwargs else str(operation)
+    return made, used, text, size, values.ARRAY if size else "", []
 
 
 def _arrays_bytes(wire: Any) -> int:

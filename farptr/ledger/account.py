@@ -168,11 +168,9 @@ class Ledger:
 
     def _stand_in(self, party: str, version: int) -> Receipt:
         fold = self._fold
-        origins = fold.lineage.origins[version]
-        owners = tuple(sorted({fold.called(owner) for owner, _ in origins}))
-        kind = "raw" if fold.lineage.raw[version] else _AGGREGATE if len({*owners} - {party}) > 1 else "derived"
-        sources = tuple(sorted(map(fold.source, origins)))
-        return Receipt(0.0, party, "?", "handed", "", 0, kind, owners, sources, version)
+        number = next(number for number, name in fold.names.items() if name == party)
+        kind, owners, sources, certain = fold.made_of(version, number)
+        return Receipt(0.0, party, "?", "handed", "", 0, kind, owners, sources, version, certain)
 
     def _known(self, party: str) -> None:
         if party not in self.parties:
@@ -231,7 +229,7 @@ def _rule(unless: Unless) -> Callable[[Receipt], bool]:
     if kind == "derived":
         return lambda receipt: receipt.kind != "raw"
     many = int(least or 2)
-    return lambda r: r.kind == _AGGREGATE and len({*r.owners} - {r.party}) >= many
+    return lambda r: r.kind == _AGGREGATE and len({*r.certain} - {r.party}) >= many
 
 
 def open_journal(path: str | os.PathLike[str] | None = None) -> Ledger:

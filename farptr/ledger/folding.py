@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from farptr.journal.balance import Balance
 from farptr.journal.lineage import expanded
@@ -28,6 +28,15 @@ _COMMAND, _REPLY = int(Kind.COMMAND), int(Kind.REPLY)
 
 Pair = tuple[str, str]
 """Source and destination, by name: a number that did nothing may be given to another party."""
+
+
+class Made(NamedTuple):
+    """What a version is for a party, as in a ``Receipt``."""
+
+    kind: str
+    owners: tuple[str, ...]
+    sources: tuple[str, ...]
+    certain: tuple[str, ...]
 
 
 class Fold:
@@ -52,7 +61,7 @@ class Fold:
         self.verdict: dict[str, Any] | None = None
         """The broker's last word, once it came."""
         self.end_ns = 0
-        self._known: dict[tuple[frozenset[Origin], int], tuple[str, tuple[str, ...], tuple[str, ...]]] = {}
+        self._known: dict[tuple[frozenset[Origin], frozenset[Origin], frozenset[int], int], Made] = {}
         self._words = (0, 0)
         self._notes: dict[tuple[int, int], list[Any]] = {}
         self._came: dict[tuple[int, int], Came] = {}
@@ -152,11 +161,8 @@ class Fold:
 
     def _receive(self, record: Handed, what: str, version: int, name: int, size: int) -> None:
         """A party was handed data of some version."""
-        party, lineage = record.destination, self.lineage
-        origins = lineage.origins[version]
-        kind, owners, sources = self._made_of(origins, party)
-        if lineage.raw[version]:
-            kind = "raw"
+        party = record.destination
+        kind, owners, sources, certain = self.made_of(version, party)
         called = self.called
         self.by_kind[called(record.source), called(party)][kind] += size
         self.seen[party].add(version)
@@ -165,24 +171,29 @@ class Fold:
             return
         self.receipts.append(Receipt(
             record.time_ns / 1e9, called(party), called(record.source), what, self.object(name, version), size, kind,
-            owners, sources, version,
+            owners, sources, version, certain,
         ))  # fmt: skip
 
-    def _made_of(self, origins: frozenset[Origin], party: int) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-        """(kind, owners, sources) of derived data for a party, in words; kept until a name is given."""
-        words = (self.lineage.labelled, len(self.names))
+    def made_of(self, version: int, party: int) -> Made:
+        """What a version is for a party, in words; kept until a name is given."""
+        lineage = self.lineage
+        words = (lineage.labelled, len(self.names))
         if words != self._words:
             self._words = words
             self._known.clear()
-        found = self._known.get((origins, party))
+        key = (lineage.origins[version], lineage.raw[version], lineage.sure[version], party)
+        found = self._known.get(key)
         if found is None:
+            origins, raw, sure, _ = key
             called = self.called
-            owners = {origin[0] for origin in origins}
-            others = {called(owner) for owner in owners if owner != party}
-            found = self._known[origins, party] = (
-                "aggregate" if len(others) > 1 else "derived",
-                tuple(sorted({called(owner) for owner in owners})),
+            raw_owners, certain = {called(owner) for owner, _ in raw}, {called(owner) for owner in sure}
+            as_it_is = raw_owners - {called(party)} or (origins and raw == origins)
+            mixed = len(certain - {called(party)}) > 1
+            found = self._known[key] = Made(
+                "raw" if as_it_is else "aggregate" if mixed else "derived",
+                tuple(sorted({called(owner) for owner, _ in origins})),
                 tuple(sorted(self.source(origin) for origin in origins)),
+                tuple(sorted(certain)),
             )
         return found
 

@@ -4,22 +4,22 @@ Laws
     A version is made of versions before it, so one pass finds all that follows from some of them.
     Nothing is forgotten: where it is not known what something was made of, it was made of everything that its worker
     could have taken (``ANYTHING``). So an account may blame too much, never too little.
+    What only may be in something makes no aggregate of it: after code that nobody sees into, ``sure`` has the owners of
+    what that code was given.
+    Who changes an array changes what shares its memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+from farptr.journal.lineage import PARTLY
+from farptr.ledger.operations import keeps_values, sets_part, shares_memory
 from farptr.protocol.torch_names import is_of_torch
 
-RAW, DERIVED = "raw", "derived"
 ANYTHING = 0
 """No object: whatever a worker has."""
-_KEEPS = frozenset({
-    "[]", "reshape", "transpose", "ravel", "flatten", "copy", "squeeze", "swapaxes", "T",
-    "take", "diagonal", "astype", "positive", "flip", "roll", "sort", "repeat",
-})  # fmt: skip
-"""Operations whose result is values of their one operand as they are: all, some, or in another order."""
 _HIDDEN = frozenset(
     """
     batch_norm instance_norm embedding embedding_bag native_batch_norm _native_batch_norm_legit rrelu_with_noise
@@ -33,6 +33,26 @@ _PLACE = (1 << 64) - 1
 
 Origin = tuple[int, int]
 """(party, name of an object, or ANYTHING)."""
+_NONE: frozenset[Any] = frozenset()
+
+
+class _Group:
+    """Arrays that may share memory; a union-find."""
+
+    __slots__ = ("changed", "part_of")
+
+    def __init__(self) -> None:
+        self.part_of: _Group | None = None
+        self.changed = -1
+        """The newest version that was made by a change of one of them."""
+
+    def whole(self) -> _Group:
+        group = self
+        while group.part_of is not None:
+            if group.part_of.part_of is not None:
+                group.part_of = group.part_of.part_of
+            group = group.part_of
+        return group
 
 
 class Lineage:
@@ -41,36 +61,54 @@ class Lineage:
     def __init__(self) -> None:
         self.parents: list[tuple[int, ...]] = []
         self.origins: list[frozenset[Origin]] = []
-        self.raw: list[bool] = []
+        self.raw: list[frozenset[Origin]] = []
+        """Of each version, the origins whose values are in it as they are."""
+        self.sure: list[frozenset[int]] = []
+        """The parties whose data is in it for certain."""
         self.names: list[int] = []
         self.labels: dict[int, set[str]] = {}
         """Labels of versions: names of data, published names, tags."""
         self.labelled = 0
         """How often something got a label."""
         self._plain: dict[Origin, int] = {}
-        self._ways: dict[str, tuple[bool, bool]] = {}
-        """Of operations: whether torch's, and whether they keep values."""
+        self._ways: dict[str, tuple[bool, bool, bool]] = {}
+        """Of operations: whether torch's, whether values stay as they are, whether results share memory."""
+        self._groups: dict[int, _Group] = {}
+        """Names of arrays that may share memory with others."""
         self.called: dict[int, str] = {}
         """The newest label of each name."""
         self.now: dict[int, int] = {}
         self.points: dict[int, int] = {}
         """Names that hold pointers, and to what."""
-        self._sets: dict[frozenset[Origin], frozenset[Origin]] = {}
+        self._sets: dict[frozenset[Any], frozenset[Any]] = {}
         self._tainted: dict[int, int] = {}
         """Workers on which code ran that nobody sees into, and a version that is made of all they had."""
+        self._unsure: set[int] = set()
+        """Those of these versions that may be in nothing."""
         self.ids: dict[int, int] = {}
         """Of names that have a generation, the newest by worker and id."""
 
-    def new(self, name: int, parents: Iterable[int], *, raw: bool = False, own: Iterable[Origin] = ()) -> int:
-        """A version, made of others and of origins of its own; ``name`` stands for it from now on."""
+    def new(
+        self,
+        name: int,
+        parents: Iterable[int],
+        *,
+        raw: bool = False,
+        own: Iterable[Origin] = (),
+        sure: Iterable[int] | None = None,
+    ) -> int:
+        """A version, made of others and of origins of its own; ``name`` stands for it from now on.
+
+        ``raw``: it has their values as they are, as far as they had any. ``sure``: those of them that are in it for
+        certain, if not all are.
+        """
         made_of = tuple(dict.fromkeys(parents))
-        if len(made_of) == 1 and not own:
-            origins = self.origins[made_of[0]]
-        else:
-            origins = frozenset(own).union(*[self.origins[p] for p in made_of])
+        own = tuple(own)
+        self.origins.append(self._union(self.origins, made_of, own))
+        self.raw.append(self._union(self.raw, made_of, own) if raw else _NONE)
+        certain = made_of if sure is None else tuple(sure)
+        self.sure.append(self._union(self.sure, certain, [owner for owner, id in own if id != ANYTHING]))
         self.parents.append(made_of)
-        self.origins.append(self._sets.setdefault(origins, origins))
-        self.raw.append(raw)
         self.names.append(name)
         version = len(self.parents) - 1
         if name:
@@ -79,6 +117,14 @@ class Lineage:
                 self.ids[name & _PLACE] = name
             self.points.pop(name, None)
         return version
+
+    def _union(self, sets: list[frozenset[Any]], versions: tuple[int, ...], own: Sequence[Any]) -> frozenset[Any]:
+        """That of these versions, and these; sets that are equal are one."""
+        first = sets[versions[0]] if versions else _NONE
+        if not own and all(sets[version] is first for version in versions):
+            return first
+        found = first.union(own, *[sets[version] for version in versions[1:]])
+        return self._sets.setdefault(found, found)
 
     def of(self, name: int) -> int:
         """The version of the data at the end of a name; data that nobody sent is its worker's own."""
@@ -92,7 +138,11 @@ class Lineage:
             version = self.new(name, (), raw=True, own=[(owner_of(name), name)])
         tainted = self._tainted.get(owner_of(name))
         if tainted is not None and tainted > version:
-            version = self.new(name, (version, tainted), raw=self.raw[version])  # it may be what it was, too
+            sure = [version] if tainted in self._unsure else None
+            version = self.new(name, (version, tainted), raw=True, sure=sure)  # it may be what it was, too
+        group = self._groups.get(name)
+        if group is not None and (changed := group.whole().changed) > version:
+            version = self.new(name, (version, changed), raw=True, sure=[version])
         return version
 
     def point(self, name: int, target: int) -> None:
@@ -121,24 +171,43 @@ class Lineage:
             self.point(new, target)
             return
         version = self.of(old)
-        self.new(new, (version,), raw=self.raw[version])
+        self.new(new, (version,), raw=True)
 
     def call(self, made: list[int], used: list[int], operation: str, own: list[Origin]) -> None:
         """An operation made results, or changed its first operand."""
         way = self._ways.get(operation)
         if way is None:
-            keeps = operation.removeprefix("np:").lstrip(".=") in _KEEPS
-            way = self._ways[operation] = (is_of_torch(operation), keeps)
+            keeps = sets_part(operation) if operation.startswith("=") else keeps_values(operation)
+            keeps = keeps or operation.endswith(PARTLY)
+            way = self._ways[operation] = (is_of_torch(operation), keeps, shares_memory(operation))
         if way[0]:
             self._call_of_torch(made, used, operation, own)
             return
         versions = [self.of(name) for name in used]
-        keeps = way[1] and len(versions) == 1 and not own
-        raw = keeps and self.raw[versions[0]]
         for name in made:
-            self.new(name, versions, raw=raw, own=own)
+            if name in used:  # it is the operation's ``out``
+                self._change(name, versions, own, raw=way[1])
+                continue
+            self.new(name, versions, raw=way[1], own=own)
+            if way[2]:
+                self._share(name, used)
         if not made and used:
-            self._change(used[0], versions, own)
+            self._change(used[0], versions, own, raw=way[1])
+
+    def _share(self, name: int, used: list[int]) -> None:
+        """A result may share memory with any operand."""
+        group = self._groups[name] = _Group()
+        for other in dict.fromkeys(map(self._end_of, used)):
+            its = self._groups.get(other)
+            if its is None:
+                self._groups[other] = group
+                continue
+            its = its.whole()
+            if its is not group:
+                changes = [found.changed for found in (its, group) if found.changed >= 0]
+                group.part_of = its
+                its.changed = changes[0] if len(changes) == 1 else self.new(0, changes, raw=True) if changes else -1
+                group = its
 
     def _call_of_torch(self, made: list[int], used: list[int], operation: str, own: list[Origin]) -> None:
         """As ``call``. Graphs and views reach further than operands: what changes anything may have changed all."""
@@ -157,15 +226,22 @@ class Lineage:
             name = self.points[name]
         return name
 
-    def _change(self, name: int, versions: list[int], own: Iterable[Origin]) -> None:
-        self.new(self._end_of(name), versions, own=own)
+    def _change(self, name: int, versions: Sequence[int], own: Iterable[Origin], *, raw: bool) -> None:
+        """The data at the end of a name is another one, and so may be what shares its memory."""
+        end = self._end_of(name)
+        version = self.new(end, versions, raw=raw, own=own)
+        group = self._groups.get(end)
+        if group is not None:
+            group.whole().changed = version
 
     def anything(self, worker: int, used: Iterable[int]) -> int:
         """Code ran on a worker that nobody sees into: whatever it has from now on may be made of all it had."""
-        version = self.new(0, self._had(worker, used), own=[(worker, ANYTHING)])
+        given = [self.of(name) for name in used]
+        version = self.new(0, self._had(worker, used), own=[(worker, ANYTHING)], sure=given)
         for name in used:
-            self._change(name, [version], ())
+            self._change(name, [version], (), raw=False)
         self._tainted[worker] = version
+        self._unsure.add(version)
         return version
 
     def run(self, worker: int, made: list[int], used: list[int], own: list[Origin]) -> None:

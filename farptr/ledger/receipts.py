@@ -22,12 +22,14 @@ class Receipt(NamedTuple):
     value_bytes: int
     kind: str
     """``raw``: values of one source as they are. ``derived``: computed from data of one owner besides the receiver.
-    ``aggregate``: from data of two or more. This says what it was made of, not how little it tells."""
+    ``aggregate``: from data of two or more for certain. This says what it was made of, not how little it tells."""
     owners: tuple[str, ...]
     """Whose data it was made of, the receiver's included."""
     sources: tuple[str, ...]
     """Of which data, as ``owner/name`` or ``owner:id``; ``owner/*`` where that cannot be known."""
     version: int
+    certain: tuple[str, ...]
+    """Those of the owners whose data is in it for certain; after a function, the owners of what it was given."""
 
 
 class Line(NamedTuple):

@@ -67,7 +67,9 @@ class Cells:
         except BaseException as error:  # whatever a cell raises, SystemExit too, the worker lives on
             error.__traceback__ = _below(error.__traceback__, self._filename(self._count))
             made = report_of(command, error, self._turn.number, self._turn.hop, self._turn.root)
-            report = tuple(made._replace(message=cut(made.message, MAX_MESSAGE_CHARACTERS)))
+            made = made._replace(message=cut(made.message, MAX_MESSAGE_CHARACTERS))
+            report = tuple(made)
+            self._out.count(None, len(made.message.encode()) + len(made.trace.encode()))
         output = printed.text()
         self._out.count(None, len((output + (shown or "")).encode("utf-8", "replace")))
         self._out.reply((command[0], PLAIN, (_sendable(output), _sendable(shown), report)))

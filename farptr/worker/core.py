@@ -305,7 +305,10 @@ class WorkerCore:
 
     def _fail(self, command: Command, error: Exception) -> None:
         if command[1] == CALL:
-            self._calls.fail(command, self._report(command, error))
+            report = self._report(command, error)
+            self._calls.fail(command, report)
+            if is_call(command[3]) and not isinstance(error, FarptrError):  # it may say whatever the function had
+                self._out.count(None, len(report.message.encode()) + len(report.trace.encode()))
         self._out.reply(self._failed(command, error))
 
     def _failed(self, command: Command, error: Exception) -> Command:
