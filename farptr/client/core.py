@@ -149,7 +149,8 @@ class SessionCore:
         batch.value_bytes += operations.data_bytes(operation, wire_args, wire_kwargs, values.argument_bytes)
         number = self._next()
         if count is None:
-            self.reports.watch(number, operands[0])
+            if operands:
+                self.reports.watch(number, operands[0])
             self.out.issue(batch, (number, CALL, None, operation, wire_args, wire_kwargs), path)
             return []
         nodes = [

@@ -31,9 +31,11 @@ def marked(tensor: Any) -> Marked:
 def mark_of(tensor: Any) -> str:
     """The name of its dtype; raises UnsupportedValue."""
     mark = _MARKS.get(tensor.dtype)
-    if mark is None or tensor.layout != torch.strided or tensor.is_quantized:
+    dense = tensor.layout == torch.strided and not (tensor.is_quantized or tensor.is_nested or tensor.is_meta)
+    if mark is None or not dense:
+        kind = "nested" if tensor.is_nested else "on the meta device" if tensor.is_meta else tensor.layout
         raise UnsupportedValue(
-            f"a tensor of {tensor.dtype}, {tensor.layout}, cannot travel",
+            f"a tensor of {tensor.dtype}, {kind}, cannot travel",
             hint="dense tensors of torch's usual dtypes do: to_dense(), dequantize(), float()",
         )
     return mark

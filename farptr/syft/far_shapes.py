@@ -86,10 +86,17 @@ def kernel_of(func: Any) -> Kernel:
     return kernels.setdefault(id(func), Kernel(func))
 
 
+_HINTS = {
+    "_foreach_": "foreach=False goes",
+    "mkldnn_rnn": "inside `with torch.backends.mkldnn.flags(enabled=False):` it is made of kernels that are",
+}
+"""What goes in place of a kernel that is not run, by a part of its name."""
+
+
 def _outcome(kind: type, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Outcome:
     if not is_kernel(str(func)):
-        hint = "foreach=False goes" if "_foreach_" in str(func) else "near(t) fetches the values"
-        raise UnsupportedOperation(f"{func} is not run on workers", hint=hint)
+        hints = [hint for part, hint in _HINTS.items() if part in str(func)]
+        raise UnsupportedOperation(f"{func} is not run on workers", hint=(*hints, "near(t) fetches the values")[0])
 
     def like(tensor: Any) -> Any:
         spec = tensor._spec

@@ -12,6 +12,7 @@ Laws
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -100,6 +101,18 @@ class FarTensor(torch.Tensor):
         more = ", requires_grad=True" if self.requires_grad else ""
         return f"FarTensor({self._spec.shape}, {self._spec.dtype}, on {self._handle.location.name}{more})"
 
+    @property
+    def data(self) -> Any:
+        """The same values, without a graph. What it is set to, a far tensor, this tensor has from then on."""
+        return _data.__get__(self)
+
+    @data.setter
+    def data(self, other: Any) -> None:
+        if isinstance(other, torch.Tensor) and type(other) is not FarTensor:
+            raise _is_local(other)
+        _data.__set__(self, other)  # what torch knows of it: shape, dtype
+        self._handle, self._spec = other._handle, other._spec
+
     def numpy(self, *_: Any, **__: Any) -> NoReturn:
         """Refused: it would fetch."""
         raise ImplicitFetch("the values of a far tensor are on its worker", hint="near(t) fetches them")
@@ -107,10 +120,20 @@ class FarTensor(torch.Tensor):
     tolist = __array__ = numpy
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        raise NotSerializable("a far tensor cannot be pickled or copied", hint="near(t) fetches it")
+        raise NotSerializable("a far tensor cannot be pickled", hint="near(t) fetches it")
 
-    def __deepcopy__(self, memo: Any) -> NoReturn:
-        self.__reduce_ex__(5)
+    def __deepcopy__(self, memo: Any) -> Any:
+        """One of its own on the same worker, with a gradient of its own. As in torch, not of what was computed."""
+        if not self.is_leaf:
+            raise RuntimeError("deepcopy of a far tensor that was computed: t.detach().clone() copies its values")
+        if id(self) not in memo:
+            new = self.detach().clone().requires_grad_(self.requires_grad)
+            memo[id(self)] = (
+                torch.nn.Parameter(new, self.requires_grad) if isinstance(self, torch.nn.Parameter) else new
+            )
+            if self.grad is not None:
+                memo[id(self)].grad = copy.deepcopy(self.grad, memo)
+        return memo[id(self)]
 
 
 def wrapped(handle: Pointer, spec: Any, requires_grad: bool = False) -> Any:
@@ -121,6 +144,15 @@ def wrapped(handle: Pointer, spec: Any, requires_grad: bool = False) -> Any:
 
 
 _make = torch.Tensor._make_wrapper_subclass
+_data: Any = torch.Tensor.data
+
+
+def _is_local(value: Any) -> PureFrameworkTensorFoundError:
+    return PureFrameworkTensorFoundError(
+        f"a local tensor of shape {tuple(value.shape)} stands beside one that is on a worker",
+        hint="far(tensor, worker) puts it there",
+    )
+
 
 # ---------------------------------------------------------------- kernels
 
@@ -153,10 +185,7 @@ def _wire(value: Any, kind: type, handles: list[Pointer], key: list[Any]) -> Any
         key.append(kind)
         return (LITERAL, value)
     if isinstance(value, torch.Tensor):
-        raise PureFrameworkTensorFoundError(
-            f"a local tensor of shape {tuple(value.shape)} stands beside one that is on a worker",
-            hint="far(tensor, worker) puts it there",
-        )
+        raise _is_local(value)
     key.append(value)
     return encode_argument(plain_wire(value), _no_name, [])
 

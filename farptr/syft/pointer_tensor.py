@@ -250,7 +250,8 @@ class PointerTensor(torch.Tensor):
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise NotSerializable(
-            "a pointer cannot be pickled or copied: it owns what it points at", hint="clone() makes a second handle"
+            "a pointer cannot be pickled or copied: it owns what it points at",
+            hint="clone() makes a second handle; copy() another tensor or model, where this one is",
         )
 
     def __deepcopy__(self, memo: Any) -> NoReturn:

@@ -406,9 +406,11 @@ def test_every_dtype_goes_and_comes_bit_by_bit(dtype, julie, toby):
     assert same(x.conj().send(julie).get(), x.conj())
 
 
-@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor", "ignore:The PyTorch API of nested tensors")
 def test_what_has_no_plain_bytes_is_refused(julie):
-    for value in (torch.eye(2).to_sparse(), torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)):
+    nested = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
+    quantized = torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)
+    for value in (torch.eye(2).to_sparse(), quantized, nested, torch.ones(2, device="meta")):
         with pytest.raises(fp.UnsupportedValue):
             value.send(julie)
     p = torch.eye(2).send(julie).to_sparse()

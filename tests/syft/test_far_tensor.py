@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import pickle
 
 import pytest
 
@@ -207,6 +208,89 @@ def test_pointers_and_far_tensors_are_of_the_same_objects(sy, julie, toby):
     assert torch.equal(sy.near(chain + 1), torch.tensor([2.0, 2.0]))
 
 
+def test_what_data_is_set_to_is_what_there_is(sy, julie):
+    def by_hand(model, data):
+        for _ in range(3):
+            model.zero_grad()
+            model(data).square().sum().backward()
+            for p in model.parameters():
+                p.data = p.data - 0.01 * p.grad.data
+        nn.utils.vector_to_parameters(nn.utils.parameters_to_vector(model.parameters()) * 2, model.parameters())
+        return model
+
+    here, there = by_hand(mlp(), torch.ones(2, 4)), by_hand(sy.far(mlp(), julie), sy.far(torch.ones(2, 4), julie))
+    for ours, theirs in zip(there.parameters(), here.parameters(), strict=True):
+        assert torch.equal(sy.near(ours), theirs)
+    w = next(there.parameters())
+    shared = w.data
+    shared.zero_()
+    assert not sy.near(w).any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
+def test_modules_change_their_dtype(dtype, sy, julie):
+    torch.manual_seed(0)
+    data = torch.randn(SHAPES[cnn])
+    here, there = cnn(), sy.far(cnn(), julie)
+    for model, given in ((here, data), (there, sy.far(data, julie))):
+        model.to(dtype)(given.to(dtype)).sum().backward()
+        model.float()
+    for ours, theirs in zip(there.parameters(), here.parameters(), strict=True):
+        assert ours.dtype == ours.grad.dtype == torch.float32
+        assert torch.equal(sy.near(ours.grad), theirs.grad)
+    for ours, theirs in zip(there.buffers(), here.buffers(), strict=True):
+        assert torch.equal(sy.near(ours), theirs)
+
+
+def test_a_deep_copy_is_another_model_on_the_worker(sy, julie):
+    model = sy.far(mlp(), julie)
+    model(sy.far(torch.ones(2, 4), julie)).sum().backward()
+    other, best = copy.deepcopy(model), copy.deepcopy(model.state_dict())
+    average = torch.optim.swa_utils.AveragedModel(model)
+    with torch.no_grad():
+        for p in other.parameters():
+            assert isinstance(p, nn.Parameter)
+            p.add_(1.0)
+            p.grad.zero_()
+    average.update_parameters(other)
+    for p, q, r, kept in zip(model.parameters(), other.parameters(), average.parameters(), best.values(), strict=True):
+        assert torch.equal(sy.near(p), sy.near(kept))
+        assert torch.equal(sy.near(p) + 1.0, sy.near(q))
+        assert torch.equal(sy.near(q), sy.near(r))
+        assert sy.near(p.grad).any()
+
+
+def test_recurrent_layers(sy, julie):
+    data, first = torch.randn(3, 2, 4), torch.zeros(1, 2, 5)
+    far, begun = sy.far(data, julie), sy.far(first, julie)
+    with pytest.raises(fp.UnsupportedOperation, match="mkldnn.flags"):
+        sy.far(nn.LSTM(4, 5), julie)(far, (begun, begun))
+    with torch.backends.mkldnn.flags(enabled=False):
+        for here, state in ((nn.LSTM(4, 5), (first, first)), (nn.GRU(4, 5), first)):
+            there = sy.far(copy.deepcopy(here), julie)
+            results, _ = there(far, (begun, begun) if isinstance(state, tuple) else begun)
+            wanted, _ = here(data, state)
+            assert torch.equal(sy.near(results), wanted)
+            results.sum().backward()
+            wanted.sum().backward()
+            assert torch.equal(sy.near(there.weight_hh_l0.grad), here.weight_hh_l0.grad)
+
+
+def test_random_numbers_are_the_workers_own(sy, julie):
+    drop = nn.Dropout(0.5)
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    assert julie.remote.torch.manual_seed(7) is None
+    far = sy.near(drop(sy.far(torch.ones(50), julie)))
+    pointed = drop(torch.ones(50).send(julie)).get()
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(7)
+    assert torch.equal(far, drop(torch.ones(50)))
+    assert torch.equal(pointed, drop(torch.ones(50)))
+    with pytest.raises(ValueError, match="invalid literal"):
+        julie.remote.torch.manual_seed("x")
+
+
 def test_tied_parameters_stay_tied(sy, julie):
     model = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False))
     model[1].weight = model[0].weight
@@ -231,7 +315,13 @@ def test_what_cannot_be_is_refused(sy, julie, toby):
         with pytest.raises(fp.ImplicitFetch, match="near"):
             fetching()
     with pytest.raises(fp.NotSerializable):
-        copy.deepcopy(x)
+        pickle.dumps(x)
+    with pytest.raises(RuntimeError, match="was computed"):
+        copy.deepcopy(x.requires_grad_() * 2)
+    with pytest.raises(sy.exceptions.PureFrameworkTensorFoundError):
+        x.data = torch.ones(2)
+    with pytest.raises(TypeError):
+        x.data = 3
     with pytest.raises(fp.UsageError):
         sy.near(torch.ones(2))
     assert "send" not in inspect.getsource(loop)
