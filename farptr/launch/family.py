@@ -63,13 +63,17 @@ class Family:
     def end(self) -> None:
         """End all of them: SIGTERM, and SIGKILL for who is left after 0.3 s; returns when they are reaped.
 
-        One that is stopped is told to go on, or it would not hear of it.
+        One that is stopped is told to go on, or it would not hear of it. What functions on workers have started and
+        left is killed then, but for what has a session of its own.
         """
         for number, patience_s in ((signal.SIGTERM, _TERM_PATIENCE_S), (signal.SIGKILL, _KILL_PATIENCE_S)):
             for child in self:
                 child.signal(number)
                 child.signal(signal.SIGCONT)
             self._await_exits(time.monotonic() + patience_s)
+        from farptr.launch import processes  # late: psutil
+
+        processes.kill_rest_of_session(_KILL_PATIENCE_S)
 
     def _await_exits(self, deadline_s: float) -> None:
         with selectors.DefaultSelector() as selector:

@@ -28,6 +28,7 @@ from farptr.protocol.errors import BadName, FunctionsOff, UnsupportedValue
 from farptr.protocol.functions import OFF, PRIVATE
 from farptr.protocol.ids import make_name
 from farptr.worker.failures import Stopped, report_of
+from farptr.worker.forks import ended_here
 from farptr.worker.interrupts import computing
 from farptr.worker.places import Places
 from farptr.worker.turn import Command, Turn
@@ -95,7 +96,7 @@ class Cells:
         filename = self._filename(self._count)
         _remember(filename, source)
         try:
-            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), computing:
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), ended_here(), computing:
                 shown = execute(source, filename, self._space)
         except BaseException:
             self._take_over(command)

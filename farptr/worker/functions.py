@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import os
 import pickle
 import threading
 import warnings
@@ -39,6 +40,7 @@ from farptr.protocol.plain import Plain
 from farptr.worker import tensors
 from farptr.worker.cells import MAX_MESSAGE_CHARACTERS, Printed, cut
 from farptr.worker.failures import Stopped, text_of
+from farptr.worker.forks import ended_here
 from farptr.worker.interrupts import computing, shielded
 from farptr.worker.turn import Command, Turn
 
@@ -79,7 +81,7 @@ class Functions:
         name = name_of(command[3])
         heard = Heard(self._turn, command[0])
         try:
-            with heard, computing:
+            with heard, ended_here(), computing:
                 return _stored(self._found(code, captured, name)(*rest, **kwargs), name)
         except (Stopped, Exception):
             raise
@@ -156,8 +158,8 @@ class Heard(io.TextIOBase):
         self._printed = Printed()
         self._warned: list[tuple[str, str]] = []
         self._told: set[tuple[str, str]] = set()
-        self._thread = 0
-        """The one that may send, while this listens."""
+        self._sender = (0, 0)
+        """Process and thread that may send, while this listens."""
 
     def writable(self) -> bool:
         """Yes."""
@@ -167,7 +169,7 @@ class Heard(io.TextIOBase):
         """Take in a piece; whole lines may be told at once."""
         self._printed.write(text)
         ends_a_line = "\n" in text or "\r" in text
-        if ends_a_line and self._thread == threading.get_ident() and self._printed.complete:
+        if ends_a_line and self._sender == _this_thread() and self._printed.complete:
             with shielded:
                 self._tell()
         return len(text)
@@ -198,17 +200,21 @@ class Heard(io.TextIOBase):
         self._stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("always")
         warnings.showwarning = self._warn
-        self._thread = threading.get_ident()
+        self._sender = _this_thread()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._thread = 0
+        self._sender = (0, 0)
         self._stack.close()
         text = self._printed.text()
         if text or self._warned:
             said, size_bytes = self._said(text)
             self._turn.out.count(None, size_bytes)
             self._turn.out.reply(said)
+
+
+def _this_thread() -> tuple[int, int]:
+    return os.getpid(), threading.get_ident()
 
 
 # ---------------------------------------------------------------- operations on values that are no arrays

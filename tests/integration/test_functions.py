@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 import farptr as fp
 from farptr.keys.ring import Ring
-from tests.conftest import PATIENCE_S, until
+from tests.conftest import PATIENCE_S, alive, until
 
 
 @pytest.fixture
@@ -88,6 +89,41 @@ def test_one_that_ends_its_process_is_told_of(one, how):
         made.get()
     one.restart("julie")
     assert works(one)
+
+
+def test_a_child_that_a_function_forks_is_no_second_worker(run):
+    def fork():
+        return os.fork()
+
+    def fork_and_fail():
+        child = os.fork()
+        if not child:
+            raise ValueError("in the child")
+        return os.waitpid(child, 0)[1]
+
+    def fork_a_talker():
+        context = multiprocessing.get_context("fork")
+        children = [context.Process(target=print, args=("said by a child",)) for _ in range(2)]
+        for child in children:
+            child.start()
+        for child in children:
+            child.join()
+        return [child.exitcode for child in children]
+
+    julie, _ = run
+    child = int(julie.run(fork).get())
+    until(lambda: not alive(child))
+    assert os.waitstatus_to_exitcode(int(julie.run(fork_and_fail).get())) == 1
+    assert julie.run(fork_a_talker).get() == [0, 0]
+    assert works(run)
+
+
+def test_what_a_function_starts_and_leaves_ends_with_the_run():
+    with fp.up("julie", functions=True) as run:
+        started = run["julie"].run(lambda: subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid)
+        pid = int(started.get())
+        assert alive(pid)
+    assert not alive(pid)
 
 
 def test_a_worker_that_was_started_again_gets_the_function_again(one):
@@ -365,7 +401,7 @@ def test_threads_of_a_function_may_print(run, capsys):
         started = [threading.Thread(target=say, args=(n,)) for n in range(4)]
         for thread in started:
             thread.start()
-        while any(thread.is_alive() for thread in started):
+        while any(thread.alive() for thread in started):
             print("main")
         return 1
 
