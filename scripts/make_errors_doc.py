@@ -100,7 +100,7 @@ TAIL = """
 When an operation raises at a worker, the worker goes on, and the error is raised here by whatever needs the result, or
 by `sim.sync()`. It is a `RemoteError` and has the original's type too, when that is one of Python's or NumPy's common
 ones: `except ValueError` and `except fp.RemoteError` both catch it. Another type arrives as plain `RemoteError` with
-the original message. `error.report` holds the kind, operation, worker, hop, object and remote traceback;
+its name and message (`MyError: …`). `error.report` holds the kind, operation, worker, hop, object and remote traceback;
 [semantics.md](semantics.md#errors-are-values) says when which error is raised.
 """
 

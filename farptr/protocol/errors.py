@@ -548,14 +548,18 @@ _ORIGINALS: dict[str, type[Exception]] = {
 # NumPy's own classes have these bases; naming them by base keeps this module free of numpy.
 _ORIGINALS |= {"AxisError": type("AxisError", (ValueError, IndexError), {}), "LinAlgError": ValueError}
 _ORIGINALS |= {"UFuncTypeError": TypeError}
-# What cells raise besides.
+# What cells and functions raise besides.
 _ORIGINALS |= {
     cls.__name__: cls
     for cls in (
-        FileNotFoundError, ImportError, IndentationError, ModuleNotFoundError, NameError, PermissionError, SyntaxError,
-        TimeoutError, UnboundLocalError,
+        BlockingIOError, BrokenPipeError, ChildProcessError, ConnectionAbortedError, ConnectionError,
+        ConnectionRefusedError, ConnectionResetError, DeprecationWarning, FileExistsError, FileNotFoundError,
+        FutureWarning, ImportError, IndentationError, InterruptedError, IsADirectoryError, ModuleNotFoundError,
+        NameError, NotADirectoryError, PermissionError, ProcessLookupError, ReferenceError, RuntimeWarning,
+        StopAsyncIteration, SyntaxError, SystemError, TimeoutError, UnboundLocalError, UserWarning, Warning,
     )
 }  # fmt: skip
+_ORIGINALS |= {"JSONDecodeError": ValueError, "UnicodeDecodeError": UnicodeError, "UnicodeEncodeError": UnicodeError}
 _ORIGINALS |= {"_UFuncNoLoopError": TypeError, "_UFuncOutputCastingError": TypeError}
 _ORIGINALS |= {"_UFuncInputCastingError": TypeError, "_UFuncBinaryResolutionError": TypeError}
 _ORIGINALS |= {"DTypePromotionError": TypeError}
@@ -604,8 +608,10 @@ def from_report(report: Report, *, worker: str, line: str = "", name: str = "") 
     where = f"{report.operation} on {worker}" + (f", hop {report.hop}" if report.hop else "")
     about = name or (f"{worker}:{report.object_id}" if report.object_id else "")
     parts = [where, f"object {about}" if about else "", f"issued at {line}" if line else ""]
-    text = f"{report.message} [{'; '.join(p for p in parts if p)}]"
     cls = remote_class(report.kind)
+    unknown = cls is RemoteError and report.kind != cls.__name__
+    said = f"{report.kind}: {report.message}" if unknown else report.message
+    text = f"{said} [{'; '.join(p for p in parts if p)}]"
     hint = report.hint or (_OUT_OF_MEMORY_HINT if cls is WorkerOutOfMemory else "")
     error: Any = cls(text, hint=hint)
     error.report = report

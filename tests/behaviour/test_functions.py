@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 import time
 import warnings
@@ -339,6 +340,28 @@ def test_causes_are_told(run):
     with pytest.raises(KeyError) as told:
         julie.run(caused).get()
     assert "ZeroDivisionError" in told.value.__notes__[0]
+
+
+def test_an_error_of_a_type_that_is_not_known_here_says_its_name(run):
+    julie, _, _ = run
+
+    class Unheard(Exception):
+        pass
+
+    def unheard():
+        raise Unheard("of", 2)
+
+    with pytest.raises(fp.RemoteError, match=r"^Unheard: \('of', 2\) \[unheard on julie") as told:
+        julie.run(unheard).get()
+    assert type(told.value) is fp.RemoteError
+    for kind, function in (
+        (ValueError, lambda: json.loads("{")),
+        (UnicodeError, lambda: b"\xff".decode()),
+        (FileExistsError, lambda: exec("raise FileExistsError('there')")),
+        (UserWarning, lambda: exec("raise UserWarning('careful')")),
+    ):
+        with pytest.raises(kind):
+            julie.run(function).get()
 
 
 def test_what_ends_a_program_ends_no_worker(run):

@@ -401,7 +401,7 @@ def test_threads_of_a_function_may_print(run, capsys):
         started = [threading.Thread(target=say, args=(n,)) for n in range(4)]
         for thread in started:
             thread.start()
-        while any(thread.alive() for thread in started):
+        while any(thread.is_alive() for thread in started):
             print("main")
         return 1
 
