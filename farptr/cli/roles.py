@@ -130,7 +130,9 @@ def join_from_afar(info: RunInfo) -> tuple[tuple[str, str], ...]:
 
 
 def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    from farptr.launch.logs import ToStderr
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[ToStderr()])
 
 
 def _ended(what: str, signals: set[int]) -> int:

@@ -10,6 +10,7 @@ import os
 import warnings
 from collections.abc import Callable
 
+from farptr.launch.logs import ToStderr
 from farptr.launch.owner import Owner
 from farptr.launch.roles import BrokerMain, WorkerMain
 from farptr.launch.rundir import RunDir, claim
@@ -85,7 +86,7 @@ def _log_to(rundir: RunDir) -> None:
         os.dup2(log_fd, target)
     os.close(log_fd)
     # The children have this too: each writes to its own descriptor 2.
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[ToStderr()])
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 _POLL_S = 0.1
 _BLOCK_BYTES = 1 << 16
@@ -15,6 +17,19 @@ _LONGEST_LINE_BYTES = 1 << 16
 LIMIT_BYTES = 64 << 20
 """A log that has grown over this is cut to its end."""
 KEPT_BYTES = 1 << 20
+
+
+class ToStderr(logging.StreamHandler):  # type: ignore[type-arg]
+    """Logs to what is standard error when it logs: of a function on a worker that is what its caller is told."""
+
+    @property
+    def stream(self) -> TextIO:
+        """Standard error."""
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _: TextIO) -> None:
+        pass
 
 
 def tail(directory: Path, names: Iterable[str] | None = None, lines: int = 10) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import multiprocessing
 import os
 import subprocess
@@ -388,6 +389,13 @@ def test_what_is_told_at_once_counts_too(tmp_path, capsys):
         receipts = [r for r in sim.view("me").receipts if r.what == "asked"]
         assert len(receipts) > 1  # some of it was told while the function ran
         assert sum(r.value_bytes for r in receipts) > len("line 0\n") * 5
+
+
+def test_what_a_function_logs_is_told_like_what_it_prints(run, capsys):
+    julie, _ = run
+    for words in ("first", "second"):
+        julie.run(lambda words=words: logging.getLogger("mine").warning("%s warning", words)).get()
+    assert capsys.readouterr().out == "[julie] first warning\n[julie] second warning\n"
 
 
 def test_threads_of_a_function_may_print(run, capsys):
