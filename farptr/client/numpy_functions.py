@@ -84,7 +84,7 @@ def _far(path: str) -> Handler:
         )
         if has_value:
             return bool(found)
-        return found if count == 1 else _arranged(path, found)
+        return _arranged(path, found) if isinstance(found, tuple) else found
 
     return run
 
@@ -95,8 +95,10 @@ _OUT_IN_C = {"concatenate": ("arrays", "axis", "out"), "concat": ("arrays", "axi
 
 def _arranged(path: str, found: Any) -> Any:
     """Several results in what NumPy gives them in."""
+    if path in results.LISTS:
+        return list(found)
     if path == "histogramdd":
-        return found[0], found[1:]
+        return found[0], list(found[1:])
     kind = _named(path)
     return found if kind is None else kind(*found)
 

@@ -112,7 +112,9 @@ TUPLES = frozenset(
         "ix_", "diag_indices_from", "unravel_index",
     }
 )  # fmt: skip
-"""Functions whose result is a tuple of pointers even when there is one."""
+"""Functions whose result is several pointers even when there is one."""
+LISTS = frozenset({"array_split", "split", "hsplit", "vsplit", "dsplit"})
+"""Those of them that give a list."""
 
 
 def count(path: str, args: Arguments, kwargs: Keywords) -> int:

@@ -25,8 +25,9 @@ def fetched(result):
     """What a result is in NumPy's terms; the pointers stay as they are."""
     while isinstance(result, fp.Pointer):
         result = result.get_copy()
-    if isinstance(result, tuple):
-        return tuple(fetched(part) for part in result)
+    if isinstance(result, tuple | list):
+        parts = [fetched(part) for part in result]
+        return parts if isinstance(result, list) else tuple(parts)
     return result
 
 
@@ -47,7 +48,7 @@ def assert_alike(ours, theirs):
         return
     assert not isinstance(ours, Exception), f"{ours!r} where NumPy gave {theirs!r}"
     if isinstance(theirs, tuple | list):
-        assert isinstance(ours, tuple)
+        assert isinstance(ours, list if isinstance(theirs, list) else tuple)
         assert len(ours) == len(theirs)
         for one, other in zip(ours, theirs, strict=True):
             assert_alike(one, other)

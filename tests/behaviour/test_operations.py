@@ -312,6 +312,9 @@ def test_arity_comes_from_the_call(ways):
         assert p.max(axis=0).shape == (4,)
         assert len(np.split(p, 3)) == 3
         assert len(np.split(p, [1])) == 2
+        for of_several in (np.split, np.array_split, np.vsplit):
+            assert type(of_several(p, 1)) is type(of_several(p, 3)) is list
+        assert type(np.histogramdd(p, bins=2)[1]) is list
         assert isinstance(np.unique(p), fp.Pointer)
         assert len(np.unique(p, return_counts=True)) == 2
         assert fetched(p[p > 100]).shape == (0,)

@@ -450,8 +450,9 @@ ROWS = (
 
 def child(result, i):
     """What one worker has of a result."""
-    if isinstance(result, tuple):
-        return tuple(child(part, i) for part in result)
+    if isinstance(result, tuple | list):
+        parts = [child(part, i) for part in result]
+        return parts if isinstance(result, list) else tuple(parts)
     return result.pointers[i] if isinstance(result, fp.MultiPointer) else result
 
 

@@ -136,7 +136,8 @@ def compare(ways, data, call):
 def wide(found):
     """With a width of one for texts that are all empty: no width does not travel."""
     if isinstance(found, tuple | list):
-        return tuple(wide(part) for part in found)
+        parts = [wide(part) for part in found]
+        return parts if isinstance(found, list) else tuple(parts)
     empty = isinstance(found, np.ndarray) and not found.dtype.itemsize
     return found.astype(f"{found.dtype.kind}1") if empty else found
 
