@@ -112,7 +112,10 @@ def sendable(value: Any) -> np.ndarray[Any, Any] | Plain:
         return Plain(checked(value))
     if isinstance(value, list | tuple) and not _is_array(value):
         return Plain(checked(value))
-    return values.checked(value)
+    found = value if isinstance(value, np.ndarray) else np.asarray(value)
+    if found.dtype.kind == "O" and found is not value:
+        return Plain(checked(value))  # a number that is too large for an array, or the reason
+    return values.checked(found)
 
 
 def _is_array(value: Any) -> bool:

@@ -204,6 +204,19 @@ def test_what_is_refused(cluster, name):
     assert julie.count() == 0
 
 
+def test_what_is_no_array_is_called_by_its_name(cluster):
+    (julie,) = cluster("julie")
+    for value, message in (
+        ({1}, "a set cannot"),
+        (len, "a builtin_function_or_method cannot"),
+        ([{1}], "a set cannot"),
+    ):
+        with pytest.raises(fp.UnsupportedValue, match=message):
+            fp.send(value, julie)
+    assert fp.send(10**30, julie).get() == 10**30
+    assert fp.send([10**30, 1], julie).get() == [10**30, 1]
+
+
 def test_what_is_too_deep_or_too_large(cluster):
     (julie,) = cluster("julie")
     deep: list = [None]
