@@ -71,7 +71,7 @@ def _facts(value: Any) -> Any:
         str(value.device),
         bool(value.requires_grad),
         bool(value.is_leaf),
-        bool(value.is_leaf and value.grad is not None),
+        bool((value.is_leaf or value.retains_grad) and value.grad is not None),
     )
 
 

@@ -337,6 +337,21 @@ def test_backward_runs_where_the_graph_is_and_grad_comes_home(hops, julie, toby,
     assert same(home.grad, torch.tensor([2.0, 4.0, 6.0]))
 
 
+@pytest.mark.parametrize("hops", [1, 2])
+def test_what_is_computed_keeps_its_gradient_when_it_is_told_to(hops, julie, toby):
+    x = three(requires_grad=True).send(julie)
+    if hops == 2:
+        x = x.send(toby)
+    y = x * 2
+    y.retain_grad()
+    assert y.grad is None
+    (y * y).sum().backward()
+    there = y.grad.clone()
+    for _ in range(hops):
+        there = there.get()
+    assert same(there, torch.tensor([4.0, 8.0, 12.0]))
+
+
 def test_grad_and_data_can_be_set(julie):
     p = three(requires_grad=True).send(julie)
     p.grad = torch.ones(3).send(julie)
