@@ -260,6 +260,19 @@ def test_a_deep_copy_is_another_model_on_the_worker(sy, julie):
         assert sy.near(p.grad).any()
 
 
+def test_operators_of_integers(sy, julie):
+    def all_of_them(x):
+        y = x.clone()
+        y <<= 2
+        y >>= 1
+        y |= 1
+        return x << 1, x >> 1, x & 3, x | 1, x ^ 2, ~x, x // 2, x % 3, y
+
+    x = torch.arange(6)
+    for ours, theirs in zip(all_of_them(sy.far(x, julie)), all_of_them(x), strict=True):
+        assert torch.equal(sy.near(ours), theirs)
+
+
 def test_recurrent_layers(sy, julie):
     data, first = torch.randn(3, 2, 4), torch.zeros(1, 2, 5)
     far, begun = sy.far(data, julie), sy.far(first, julie)
