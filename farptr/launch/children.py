@@ -46,6 +46,8 @@ class Child:
     exited: bool = False
     request: Request | None = None
     """Who asked for it, if it was added to a run that was up."""
+    leads_group: bool = False
+    """Whether it leads a process group: what it starts is in that, unless it says otherwise."""
     again: bool = False
     """Whether it takes the place of one that is gone."""
 
@@ -70,7 +72,7 @@ def fork(name: str, body: Callable[[], None], *, log: Path, keep: Collection[int
         body: the child's work; it never returns into the caller's stack.
         log: file that its output is appended to.
         keep: descriptors that stay open in the child; all others from 3 up are closed.
-        dies_with_parent: have the kernel kill the child when this process dies (Linux only).
+        dies_with_parent: have the kernel kill the child when this process dies (Linux only); it leads a group then.
 
     Raises OSError when there can be no further process.
     """
@@ -87,7 +89,10 @@ def fork(name: str, body: Callable[[], None], *, log: Path, keep: Collection[int
     finally:
         os.close(write_fd)
     os.set_blocking(report_fd, False)
-    return Child(name, pid, LineReader(report_fd), report_fd)
+    if dies_with_parent:
+        with contextlib.suppress(OSError):  # the child does so too: whoever comes first
+            os.setpgid(pid, pid)
+    return Child(name, pid, LineReader(report_fd), report_fd, leads_group=dies_with_parent)
 
 
 def _live(name: str, body: Callable[[], None], log: Path, keep: set[int], parent: int, report_fd: int) -> NoReturn:
@@ -109,6 +114,7 @@ def _live(name: str, body: Callable[[], None], log: Path, keep: set[int], parent
 def _settle_in(name: str, log: Path, keep: set[int], parent: int) -> None:
     if parent:
         _die_with(parent)
+        os.setpgid(0, 0)
     signals.reset_in_child()
     _redirect(log)
     _close_others(keep)

@@ -48,9 +48,16 @@ class Family:
         return child
 
     def reap(self) -> Iterator[tuple[Child, int]]:
-        """Each child that has exited since, with its exit code (negative: the signal), its report read."""
+        """Each child that has exited since, with its exit code (negative: the signal), its report read.
+
+        What it has started and left in its process group is killed: the group's number is its own until it is reaped.
+        """
         while self._members:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            exited = _exited()
+            if exited in self._members and self._members[exited].leads_group:
+                with contextlib.suppress(OSError):
+                    os.killpg(exited, signal.SIGKILL)
+            pid, status = os.waitpid(exited, os.WNOHANG)
             if pid == 0:
                 return
             child = self._members.pop(pid, None)
@@ -63,17 +70,13 @@ class Family:
     def end(self) -> None:
         """End all of them: SIGTERM, and SIGKILL for who is left after 0.3 s; returns when they are reaped.
 
-        One that is stopped is told to go on, or it would not hear of it. What functions on workers have started and
-        left is killed then, but for what has a session of its own.
+        One that is stopped is told to go on, or it would not hear of it.
         """
         for number, patience_s in ((signal.SIGTERM, _TERM_PATIENCE_S), (signal.SIGKILL, _KILL_PATIENCE_S)):
             for child in self:
                 child.signal(number)
                 child.signal(signal.SIGCONT)
             self._await_exits(time.monotonic() + patience_s)
-        from farptr.launch import processes  # late: psutil
-
-        processes.kill_rest_of_session(_KILL_PATIENCE_S)
 
     def _await_exits(self, deadline_s: float) -> None:
         with selectors.DefaultSelector() as selector:
@@ -102,3 +105,11 @@ class Family:
         with contextlib.suppress(KeyError):
             self._selector.unregister(child.report_fd)
         os.close(child.report_fd)
+
+
+def _exited() -> int:
+    """The pid of a child that has exited and is not reaped; -1, anyone, where none has or the system cannot tell."""
+    if not hasattr(os, "waitid"):  # macOS, before Python 3.13
+        return -1
+    found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    return -1 if found is None else found.si_pid

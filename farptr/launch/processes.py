@@ -103,21 +103,9 @@ def kill_session(leader: int, timeout_s: float) -> bool:
 
     Returns whether all were gone within the time; zombies count as gone.
     """
-    return _kill_members(leader, timeout_s, spared=0)
 
-
-def kill_rest_of_session(timeout_s: float) -> bool:
-    """SIGKILL every other process of the session that this one leads: what its children have started and left.
-
-    Does nothing where this process leads none: the others are not its own then.
-    """
-    own = os.getpid()
-    return os.getsid(0) != own or _kill_members(own, timeout_s, spared=own)
-
-
-def _kill_members(leader: int, timeout_s: float, *, spared: int) -> bool:
     def kill_all() -> bool:  # again and again: one of them may have forked in between
-        members = [pid for pid in psutil.pids() if pid != spared and lives_in(leader, pid)]
+        members = [pid for pid in psutil.pids() if lives_in(leader, pid)]
         for pid in sorted(members, key=lambda pid: pid == leader):  # itself last, so that nothing cleans up meanwhile
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)

@@ -119,12 +119,16 @@ def test_a_child_that_a_function_forks_is_no_second_worker(run):
     assert works(run)
 
 
-def test_what_a_function_starts_and_leaves_ends_with_the_run():
+@pytest.mark.parametrize("how", ["close", "kill"])
+def test_what_a_function_starts_and_leaves_ends_with_its_worker(how):
     with fp.up("julie", functions=True) as run:
         started = run["julie"].run(lambda: subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid)
         pid = int(started.get())
         assert alive(pid)
-    assert not alive(pid)
+        if how == "kill":
+            run.kill("julie")
+            until(lambda: not alive(pid))
+    until(lambda: not alive(pid))
 
 
 def test_a_worker_that_was_started_again_gets_the_function_again(one):
