@@ -300,7 +300,7 @@ def test_a_program_that_sleeps_by_the_real_clock_is_told():
     with virtual("julie") as sim:
         x = fp.send([1.0], sim["julie"])
         x.get_copy()
-        time.sleep(NOTICED_S * 1.1)  # what is tested
+        time.sleep(NOTICED_S * 3)  # what is tested; other threads may be busy for a part of it
         with pytest.warns(RealTimePassed, match=r"sim\.sleep") as told:
             x.get_copy()
         assert told[0].filename == __file__
