@@ -6,6 +6,7 @@ import gc
 import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from farptr.broker.shell import Broker
@@ -48,9 +49,18 @@ def serve(
     """
     recycle()
     broker = Broker(address, run=run, seed=seed, control=control, bind=bind, keys=keys, journal=journal, clock=clock)
-    signal.signal(signal.SIGTERM, _stop)
+
+    def stop(_: int, struck: FrameType | None) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):  # a second one must not interrupt the closing
+            signal.signal(number, signal.SIG_IGN)
+        broker.stopping = True
+        # Elsewhere it is amid an envelope, which is finished: what the sockets have counted is in the journal then.
+        if struck and struck.f_code is Broker.loop.__code__:
+            raise _Stop
+
+    signal.signal(signal.SIGTERM, stop)
     if control is None:  # under a supervisor a Ctrl-C is none of its business
-        signal.signal(signal.SIGINT, _stop)
+        signal.signal(signal.SIGINT, stop)
     gc.set_threshold(GC_THRESHOLD)
     orphaned = False
     try:
@@ -64,9 +74,3 @@ def serve(
         broker.close()
     if orphaned:  # only now: closing unlinks the socket, whose path may be another run's once this one's is gone
         cleanup()
-
-
-def _stop(*_: Any) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):  # a second one must not interrupt the closing
-        signal.signal(number, signal.SIG_IGN)
-    raise _Stop

@@ -112,6 +112,8 @@ class Broker:
         except FarptrError:
             self._waker.close()
             raise
+        self.stopping = False
+        """Whether the loop ends before it takes the next message."""
         self._control.tell({"event": "bound", "tcp": self.bound})
 
     def _bind(self, address: str) -> None:
@@ -142,11 +144,11 @@ class Broker:
     # ------------------------------------------------------------ the loop
 
     def loop(self) -> None:
-        """Serve for ever; _Stop or EOFError end it."""
+        """Serve until it is told to stop; EOFError says that there is no supervisor any more."""
         recv, numbers, suspects, stopped = self._router.recv, self._numbers, self._exits.suspects, self._exits.stopped
         guests = self._guests.by_route
         self._set_alarm()
-        while True:
+        while not self.stopping:
             try:
                 route = recv()
             except zmq.Again:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+from collections import deque
+
 import numpy as np
 import pytest
 
 import farptr as fp
+from farptr.broker import core
+from farptr.broker.process import serve
 from farptr.journal import IN_MEMORY
+from farptr.journal.noting import Journal
+from farptr.journal.reading import Reader
 from farptr.testing import conservation
 from farptr.testing.conservation import faults
 
@@ -70,3 +79,34 @@ def test_a_run_without_a_tally_has_nothing_to_say():
     with fp.up("julie") as sim:
         assert faults(sim) == []
         assert sim._session.ask_broker("sockets") is None
+
+
+@pytest.mark.parametrize("where", ["take", "came", "handed"])
+def test_a_broker_that_is_told_to_stop_amid_an_envelope_finishes_it(tmp_path, base, where):
+    """What has been counted at a socket is in the journal, too, wherever the signal strikes."""
+    address, folder = f"ipc://{base}/b", tmp_path / "journal"
+    broker = multiprocessing.get_context("fork").Process(target=serve_struck, args=(address, str(folder), where))
+    broker.start()
+    try:
+        with fp.connect(address) as run, pytest.raises(fp.FarptrError):
+            deque(iter(lambda: run._session.ask_broker("sockets"), None))  # until it is gone
+    finally:
+        broker.join(20)
+        broker.kill()
+    assert broker.exitcode == 0
+    assert Reader(folder).manifest["balance"]["faults"] == []
+
+
+def serve_struck(address, folder, where):
+    """Serve as a broker whose process gets a SIGTERM before the ninth call of this."""
+    thing, name = {"take": (core.BrokerCore, "take"), "came": (Journal, "came"), "handed": (Journal, "handed")}[where]
+    plain, calls = getattr(thing, name), []
+
+    def struck(self, *args):
+        calls.append(args)
+        if len(calls) == 9:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return plain(self, *args)
+
+    setattr(thing, name, struck)
+    serve(address, run="struck", journal=(folder, {}))
