@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from farptr.client.lines import calling_line
 
@@ -32,6 +33,12 @@ def queued_s() -> float:
         return 0.0
 
 
+def somebody_types() -> bool:
+    """Whether this is an IPython or a prompt of Python's own; a program that has imported IPython is none."""
+    ipython: Any = sys.modules.get("IPython")
+    return bool(ipython and ipython.get_ipython()) or hasattr(sys, "ps1") or bool(sys.flags.interactive)
+
+
 class RealTime:
     """What passed between two waits of one program.
 
@@ -50,7 +57,7 @@ class RealTime:
     ) -> None:
         self._wall, self._busy, self._queued = wall, busy, queued
         if interactive is None:
-            interactive = "IPython" in sys.modules or hasattr(sys, "ps1") or bool(sys.flags.interactive)
+            interactive = somebody_types()
         self._watches = not interactive
         self._queued_s = queued()
         self.begin()

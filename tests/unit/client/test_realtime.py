@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from farptr.client.realtime import NOTICED_S, RealTime, RealTimePassed, queued_s
+from farptr.client.realtime import NOTICED_S, RealTime, RealTimePassed, queued_s, somebody_types
 
 
 class Clocks:
@@ -82,6 +82,14 @@ def test_people_who_type_take_their_time():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         real.end()
+
+
+def test_ipython_that_is_only_imported_is_nobody_who_types(monkeypatch):
+    import IPython
+
+    assert not somebody_types()
+    monkeypatch.setattr(IPython, "get_ipython", lambda: object())
+    assert somebody_types()
 
 
 def test_the_real_clocks():
