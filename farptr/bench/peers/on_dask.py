@@ -92,8 +92,9 @@ class OnDask(Adapter):
             distributed.wait(z)
 
     def run_best(self, count: int) -> None:
-        """Calls of the actor; its worker takes them in order."""
+        """Calls of the actor; the first is waited for, or others overtake it."""
         last = self.first.add(Z, X, X)
+        last.result()
         for _ in range(count - 1):
             last = self.first.add(Z, Z, X)
         last.result()
@@ -127,9 +128,10 @@ class OnDask(Adapter):
         self.actors[depth - 1].far_add(depth, OUT, X, X).result()
 
     def run_far(self, depth: int, count: int) -> None:
-        """Calls of the last actor."""
+        """Calls of the last actor; the first is waited for, or others overtake it."""
         far = self.actors[depth - 1]
         last = far.far_add(depth, Z, X, X)
+        last.result()
         for _ in range(count - 1):
             last = far.far_add(depth, Z, Z, X)
         last.result()
