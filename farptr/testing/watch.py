@@ -5,12 +5,15 @@ Bounded in time and size: a few dozen envelopes without their buffers, the last 
 
 from __future__ import annotations
 
+import contextlib
 import time
 import weakref
 from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from farptr.protocol.errors import FarptrError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,12 +121,20 @@ class Watch:
         """The last envelopes in words, oldest first, with the seconds since the test began (or the run was opened)."""
         from farptr.testing.words import in_words
 
+        self._flush()
         lines: list[str] = []
         for at_s, header, body in list(self._passed):
             first, *contents = in_words(header, body, self._names, self._me)
             lines.append(f"{at_s - self._began_s:8.3f} s  {first}")
             lines += [f"{'':12}{content}" for content in contents]
         return [_cut(line) for line in lines]
+
+    def _flush(self) -> None:
+        """What was issued and has not left yet is of interest, too."""
+        run = self.run
+        if run is not None:
+            with contextlib.suppress(FarptrError):
+                run._session.flush()
 
     def logs(self) -> Logs:
         """What the run's processes have logged since the test began, or had when the run was closed."""

@@ -440,6 +440,17 @@ def test_it(n):
 # ---------------------------------------------------------------- ends of all kinds
 
 
+def test_a_command_that_has_not_left_yet_is_shown(suite):
+    done = suite("""
+def test_fails(cluster, monkeypatch):
+    monkeypatch.setattr("farptr.client.flushing.FlushTimer._flush_if_left", lambda *_: False)
+    kept = fp.tensor([1]).send(cluster[0])
+    assert 0
+""")
+    done.assert_outcomes(failed=1)
+    done.stdout.fnmatch_lines(["*farptr: last envelopes*", "*send int64 array*"])
+
+
 def test_xdist(suite, pytester):
     done = suite(
         """
