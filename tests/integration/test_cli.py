@@ -556,11 +556,16 @@ def test_typing_errors_name_the_nearest(base, words, hint):
 
 
 def test_help_is_quick(base):
-    import time
+    """On a processor: how long it waits for one is not its doing."""
+    import resource
 
     def seconds():
-        began_s = time.perf_counter()
-        ok("--help")
-        return time.perf_counter() - began_s
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
 
-    assert min(seconds() for _ in range(8)) < 0.2
+    def taken():
+        before = seconds()
+        ok("--help")
+        return seconds() - before
+
+    assert 0 < min(taken() for _ in range(8)) < 0.2
