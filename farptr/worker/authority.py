@@ -55,6 +55,12 @@ class Authority:
                 hint=f"{worker} was started so that {everybody} may (--allow, fp.up(allow=…))",
             )
 
+    def shown_to(self, root: int) -> Callable[[int], bool]:
+        """Whether a listing for that client shows the values of what some client has made: without ``use`` its own."""
+        if self._allowed is None or USE in self._allowed.get(self.users.get(root, ""), NOTHING):
+            return lambda maker: True
+        return root.__eq__
+
     def check_run(self, root: int) -> None:
         """Raise NotAllowed unless that client may run functions here."""
         self.check(root, RUN)

@@ -161,7 +161,7 @@ class Cells:
         except UnsupportedValue:
             return True  # it stays a variable
         name = make_name(self._turn.number, self._turn.ids.next())
-        self.store.put(name, array, 0, self._turn.order(command, index), KEEP_OWN)
+        self.store.put(name, array, 0, self._turn.order(command, index), KEEP_OWN).own = label
         self.store.label(name, label)
         self._made[label] = name
         self._given[label] = self._space[label] = array

@@ -64,7 +64,7 @@ from farptr.worker.failures import report_of
 from farptr.worker.finding import Finding
 from farptr.worker.functions import Functions
 from farptr.worker.functions import ask as ask_of_value
-from farptr.worker.listing import measures_of, row_of
+from farptr.worker.listing import measures_of, memory_of_own, row_of
 from farptr.worker.outbox import Outbox
 from farptr.worker.places import Places
 from farptr.worker.store import Failure, Pointer, Store
@@ -127,7 +127,7 @@ class WorkerCore:
         self._cells.private |= bool(arrays)
         for i, (label, array) in enumerate(arrays.items()):
             name = make_name(self.number, self.ids.next())
-            self.store.put(name, values.checked(array), 0, (0, 0, 0, i), KEEP_OWN)
+            self.store.put(name, values.checked(array), 0, (0, 0, 0, i), KEEP_OWN).own = label
             self.store.label(name, label)
 
     def news(self, news: dict[str, Any]) -> None:
@@ -249,7 +249,7 @@ class WorkerCore:
             self._turn.check_hop()
             self._turn.go_on(worker_of(entry.value.target), (number, GET, entry.value.target, *far), [])
             return
-        if entry.keep == KEEP_OWN:
+        if entry.own is not None:
             self.authority.check(self._turn.root, FETCH)
         answer: Command = (number, VALUE, self._turn.encoded(entry.value, None))
         if far:
@@ -274,7 +274,7 @@ class WorkerCore:
             whole = isinstance(value, Plain) or question == STRUCTURE
             answer = ask_of_value(value, question) if whole else execute.ask(value, question)  # type: ignore[arg-type]
             if question in ("item", "index") and not isinstance(value, Plain):
-                if self.store.by_name[name].keep == KEEP_OWN:
+                if self.store.by_name[name].own is not None:
                     self.authority.check(self._turn.root, FETCH)
                 self._out.moved(value)
             self._out.reply((number, PLAIN, answer))
@@ -287,15 +287,18 @@ class WorkerCore:
         if plain is not None:
             self._out.reply((number, PLAIN, plain()))
             return
-        rows = tuple(row_of(id, entry, self._out) for id, entry in self.store.listing())
-        self._out.reply((number, PLAIN, rows))
+        shown, found = self.authority.shown_to(self._turn.root), self.store.listing()
+        own = memory_of_own(found)
+        self._out.reply((number, PLAIN, tuple(row_of(id, entry, self._out, shown, own) for id, entry in found)))
 
     def _keep(self, command: Command) -> None:
         _, _, name, keep = command
         entry = self.store.entry(name)
-        entry.keep = KEEP_SENT if keep else KEEP_NOT
         if not keep:
+            entry.keep = KEEP_NOT
             self._places.free_unless_held(entry)
+        elif entry.keep != KEEP_OWN:  # that stays anyhow
+            entry.keep = KEEP_SENT
 
     def _clear(self, command: Command) -> None:
         for _, entry in self.store.listing():

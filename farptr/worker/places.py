@@ -14,7 +14,7 @@ from typing import Any
 
 from farptr.protocol import values
 from farptr.protocol.authority import FETCH
-from farptr.protocol.commands import KEEP_NOT, KEEP_OWN, KEEP_SENT, PULL, PUSH, REPORT, About
+from farptr.protocol.commands import KEEP_NOT, KEEP_SENT, PULL, PUSH, REPORT, About
 from farptr.protocol.errors import BadName, InvalidRemoteGet, NotAllowed, ObjectGone
 from farptr.protocol.ids import id_of, worker_of
 from farptr.protocol.plain import Plain
@@ -54,7 +54,7 @@ class Places:
 
     def _leaving(self, command: Command, entry: Entry) -> Value:
         """What goes to another place: the value, or a failure instead of data that this client may not have."""
-        if entry.keep == KEEP_OWN:
+        if entry.own is not None:
             try:
                 self._turn.authority.check(self._turn.root, FETCH)
             except NotAllowed as error:

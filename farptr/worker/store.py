@@ -62,6 +62,8 @@ class Entry:
     # What few entries need is kept in a dictionary that most never get.
     __slots__ = ("__dict__", "keep", "names", "order", "value")
 
+    own: str | None = None
+    """The name under which the worker itself came to have it. It is own data for ever, whatever happens to the name."""
     label = ""
     """The name under which the worker loaded it, or a client published it; an object with a name stays."""
     shared = False
@@ -81,7 +83,7 @@ class Entry:
     @property
     def stays(self) -> bool:
         """Whether it stays what and where it is: who moves it takes a copy."""
-        return self.shared or self.keep == KEEP_OWN
+        return self.shared or self.own is not None
 
 
 class Store:

@@ -39,6 +39,11 @@ def size_of(value: Any) -> int:
     return int(value.size) if type(value) is np.ndarray else int(value.numel())
 
 
+def address_of(value: Any) -> int:
+    """Where in memory its first element is."""
+    return int(value.__array_interface__["data"][0]) if type(value) is np.ndarray else int(value.data_ptr())
+
+
 def code_of(value: Any) -> str:
     """The dtype's code, a tensor's carrier's."""
     return str(value.dtype.str) if type(value) is np.ndarray else str(theirs().code_of(value))

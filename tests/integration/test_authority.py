@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from tests.integration.commands import farptr, ok
 
 DIGITS = "471108153"
 """So many that no time which is shown happens to have them."""
+SHOWN = re.compile(r"4\.?7110815")
+"""They, or the same as NumPy prints a large number: 4.71108154e+08."""
 SECRET, VALUE = f"hush-{DIGITS}", float(DIGITS) + 0.5
 
 
@@ -126,8 +129,64 @@ def test_no_surface_shows_a_value_of_own_data(base, shard):
             assert done.returncode == 0, done
             print(done.stdout, done.stderr, file=shown)
     text = shown.getvalue()
+    assert SHOWN.search(f"{np.array([VALUE, 2.0])}"), "it would be seen"
     assert "words" in text
-    assert DIGITS not in text, [line for line in text.splitlines() if DIGITS in line]
+    assert not SHOWN.search(text), [line for line in text.splitlines() if SHOWN.search(line)]
+
+
+STRIPPED = {
+    "its name is taken away": lambda julie, x: julie.__delitem__("x"),
+    "its handle owns no more": lambda julie, x: setattr(x, "gc", False),
+    "its handle owns no more, and is freed": lambda julie, x: (x.clone().disable_gc.free(), x.shape),
+    "its name is taken away, and it gets another": lambda julie, x: (julie.__delitem__("x"), x.publish("y")),
+}
+
+
+@pytest.mark.parametrize("how", STRIPPED)
+def test_own_data_is_own_data_whatever_happens_to_pointers_and_names(shard, how):
+    with fp.up({"julie": shard}, "toby", allow="me:names+use") as sim:
+        julie, toby = sim
+        x = julie["x"]
+        STRIPPED[how](julie, x)
+        assert not SHOWN.search(repr(julie._objects))
+        assert [type(row).__name__ for row in julie._objects.values()] == ["OwnData", "OwnData"]
+        for call in (x.get_copy, lambda: x.move(toby).get()):
+            with pytest.raises(fp.NotAllowed, match="client me may not have julie's own data"):
+                call()
+
+
+def test_a_view_of_own_data_is_not_listed_by_value(shard):
+    with fp.up({"julie": shard}) as sim:
+        (julie,) = sim
+        x, words = julie["x"], julie["words"]
+        views = [x[:], x[::-1], x.reshape(2, 1), np.broadcast_to(x, (3, 2)), words[:1]]
+        doubled = x * 2
+        *_, last = julie._objects.values()
+        assert last.tolist() == [VALUE * 2, 4.0], "what is computed is a value like any other"
+        assert not SHOWN.search(repr(julie._objects))
+        assert repr(list(julie._objects.values())[2]) == "tensor(…, shape=(2,), dtype=float64)"
+        assert float(views[0][0]) == VALUE
+        assert doubled.shape == (2,)
+
+
+def test_who_may_see_names_sees_no_values_of_what_others_have(ring, shard):
+    with fp.up("julie", bind="tcp://127.0.0.1:*", allow="me,bob:names", functions=True) as sim:
+        (julie,) = sim
+        mine = fp.tensor([VALUE, 2.0]).send(julie)
+        answer = julie.run(lambda a: {"secret": a[0]}, mine)
+        failed = julie.run(lambda a: int(f"hush {a[0]}"), mine)
+        with pytest.raises(ValueError, match=DIGITS):
+            sim.sync()
+        assert len(SHOWN.findall(repr(julie._objects))) == 3, "its own client sees them"
+        with fp.connect(sim.bound, key=ring.path / "bob.key") as run:
+            own = fp.tensor([3, 4]).send(run["julie"])
+            listed = run["julie"]._objects
+            assert not SHOWN.search(repr(listed)), listed
+            array, value, failure, last = listed.values()
+            assert (array.shape, value.kind, failure.kind) == ((2,), "dict", "ValueError")
+            assert last.tolist() == [3, 4], "what it sent itself is its own"
+            del own
+        del mine, answer, failed
 
 
 def test_the_command_line(base, shard):
