@@ -25,12 +25,17 @@ _WORDS = {
     RUN: "run functions on {0}",
 }  # fmt: skip
 _SAFE = re.compile(
-    r"operands could not be broadcast|matmul: |ufunc '|cannot reshape array|axis \d|all the input|shapes? |"
+    r"operands could not be broadcast|matmul: |ufunc '|cannot reshape array|axis \d|all the input|shapes? \(|"
     r"could not broadcast|zero-size array|unsupported operand|non-broadcastable|The requested dtype|Cannot cast|"
     r"index \S+ is out of bounds for axis|too many indices|Last 2 dimensions|Singular matrix|Incompatible dimension|"
     r"array must|dtype|input must|No loop matching|setting an array element"
 )
-_VALUES = re.compile(r"index \S+ is")
+_VALUES = (
+    (re.compile(r"index \S+ is"), "an index is"), (re.compile(r"axis \S+ is"), "an axis is"),
+    (re.compile(r"^cannot reshape (.*) into shape .*"), r"cannot reshape \1 into that shape"),
+    (re.compile(r"and requested shape .*"), "and the requested one"),
+)  # fmt: skip
+"""Numbers that may be elements: a pointer can stand for an index, an axis, a shape."""
 WITHHELD = "its message is withheld: this worker has data of its own, and the message may tell of values"
 
 
@@ -75,4 +80,6 @@ class Authority:
 def without_values(report: Report) -> Report:
     """The report of a failure of NumPy's, without anything that may be a value."""
     text = report.message if _SAFE.match(report.message) else WITHHELD
-    return report._replace(message=_VALUES.sub("an index is", text), trace="")
+    for pattern, words in _VALUES:
+        text = pattern.sub(words, text)
+    return report._replace(message=text, trace="")

@@ -117,7 +117,8 @@ def test_no_surface_shows_a_value_of_own_data(base, shard):
             lambda: fp.tensor(np.arange(3)).send(julie)[x.astype(int)].get(),
             lambda: (words + x).get(),
             lambda: np.linalg.inv(x).get(),
-            lambda: x.reshape(7).get(),
+            lambda: x.reshape(x.astype(int)).get(),
+            lambda: x.sum(axis=x.astype(int)[0]).get(),
         ):
             with pytest.raises(fp.RemoteError) as caught:
                 call()

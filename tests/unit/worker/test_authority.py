@@ -41,14 +41,17 @@ FAILURES = {
     "text": lambda own: own.astype(float),
     "index": lambda own: np.arange(2)[own],
     "key": lambda own: {}[own[0]],
+    "shape": lambda own: np.arange(2).reshape(own),
+    "requested": lambda own: np.broadcast_to(np.arange(2), own),
+    "axis": lambda own: np.arange(2).sum(axis=own[0]),
     "shapes": lambda own: own + np.ones(5),
 }
 
 
-@pytest.mark.parametrize("what", ["text", "index", "key", "shapes"])
+@pytest.mark.parametrize("what", FAILURES)
 def test_what_is_told_of_own_data_shows_no_value(what):
     own = {"text": np.array(["4711x"]), "index": np.array([4711, 0, 1]), "key": np.array([4711]),
-           "shapes": np.array([4711.0, 1, 2])}[what]  # fmt: skip
+           "shapes": np.array([4711.0, 1, 2])}.get(what, np.array([4711, 3]))  # fmt: skip
     with pytest.raises((ValueError, IndexError, KeyError)) as caught:
         FAILURES[what](own)
     told = without_values(Report("X", str(caught.value), "op", 1, 1, 0, 0, f"… {caught.value}"))
