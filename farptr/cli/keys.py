@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from farptr.keys.ring import Holder
 
 
-@click.group(cls=ManualGroup)
-def keys() -> None:
+@click.group(cls=ManualGroup, invoke_without_command=True)
+@click.pass_context
+def keys(ctx: click.Context) -> None:
     """Say who may join over the network (`farptr up --bind`).
 
     Each name has a key of its own, and is bound to it: julie's key is no key for toby. What is made or revoked counts
@@ -26,6 +27,8 @@ def keys() -> None:
       farptr keys new julie
       farptr keys list
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 @keys.command(cls=Manual)

@@ -60,10 +60,10 @@ class FromBroker:
     def _news(self, news: dict[str, Any]) -> None:
         core = self._core
         if "joined" in news:
-            number, name, role, *_ = news["joined"]
+            number, name, role, _, host, *_ = news["joined"]
             core.names[number] = name
             if role == "worker":
-                core.parties.joined(number, name)
+                core.parties.joined(number, name, host)
         if news.get("role") == "worker":
             core.lose(news["lost"], news)
         if "stalled" in news:

@@ -38,6 +38,7 @@ def remove(run: Run, worker: str | Worker) -> None:
     number = run._workers.get(name)
     if number is None:
         raise unknown(run, name)
+    _check_near(run, name)
     ask.remove(_place(run), name)
     _hear(run, lambda: run._workers.get(name) != number, f"{name} is gone")
 
@@ -47,9 +48,16 @@ def restart(run: Run, worker: str | Worker) -> str:
     run._session.ask_broker("parties")
     name = name_of(run, worker)
     old = run._workers.get(name)
+    _check_near(run, name)
     ask.restart(_place(run), name)
     _hear(run, lambda: run._workers.get(name) not in (None, old), f"{name} is up again")
     return name
+
+
+def _check_near(run: Run, name: str) -> None:
+    """Raise UsageError for a worker that no supervisor here has started."""
+    if run._workers.get(name) in run._session.core.parties.elsewhere:
+        raise UsageError(f"{name} is on another machine, and ends and starts there")
 
 
 def name_of(run: Run, worker: str | Worker) -> str:

@@ -12,6 +12,7 @@ from farptr.client.graph import Node, Path
 from farptr.launch.leaving import WHY as REMOVED
 from farptr.protocol.errors import DeadlineExceeded, Overloaded, StalePointer, WorkerLost, WorkerUnresponsive
 from farptr.protocol.ids import id_of
+from farptr.protocol.names import FAR
 
 
 class Ending(NamedTuple):
@@ -34,13 +35,21 @@ class Parties:
         """Workers whose loss was raised already."""
         self.stalled: dict[int, str] = {}
         """Workers that have work and are stopped, with what is known."""
+        self.elsewhere: set[int] = set()
+        """Workers on other machines, by number."""
         self._names = names
         self._live: dict[str, int] = {}
         """Workers that joined since this client did."""
 
-    def joined(self, number: int, name: str) -> None:
+    def joined(self, number: int, name: str, host: Any = "") -> None:
         """A worker has registered."""
         self._live[name] = number
+        self.placed(number, host)
+
+    def placed(self, number: int, host: Any) -> None:
+        """Where a party is, as a roster says it."""
+        if str(host).startswith(FAR):
+            self.elsewhere.add(number)
 
     def lose(self, number: int, news: dict[str, Any]) -> None:
         """A worker is gone."""
@@ -106,8 +115,10 @@ class Parties:
         undone = self.undone.pop(worker, 0)
         self._told.add(worker)
         text = f"worker {name}{where} is gone: {ending.why}" + ("; commands were under way to it" if undone else "")
-        anew = "add({!r}) adds one of that name" if ending.why == REMOVED else "restart({!r}) starts it again"
-        cls, hint = WorkerLost, f"what it held is lost with it; sim.{anew.format(name)}, empty"
+        anew = "sim.add({!r}) adds one of that name" if ending.why == REMOVED else "sim.restart({!r}) starts it again"
+        if worker in self.elsewhere:
+            anew = "`farptr worker {}` starts it again where it was"
+        cls, hint = WorkerLost, f"what it held is lost with it; {anew.format(name)}, empty"
         if name in self._live:
             cls, hint = StalePointer, f"{name} was started again: send the data to sim[{name!r}] anew"
         code = ending.returncode

@@ -54,6 +54,8 @@ class Run(Account, Clock):
         self.me = Me()
         """The client as a place: ``p.move(sim.me)`` is ``p.get()``."""
         session.core.names.update({row[0]: row[1] for row in roster})
+        for row in roster:
+            session.core.parties.placed(row[0], row[4])
         session.core.on_news = self._heed
         opened.note(self)
 

@@ -125,8 +125,11 @@ def test_a_far_worker_that_is_killed_is_lost(ring):
     with fp.up("carol", bind="tcp://127.0.0.1:*") as run, far.worker(run, "julie", key(ring, "julie")) as process:
         x = fp.tensor([1]).send(run["julie"]).send(run["carol"])
         run.sync()
+        for call in (run.remove, run.restart):
+            with pytest.raises(fp.UsageError, match="julie is on another machine, and ends and starts there"):
+                call("julie")
         process.kill()
-        with pytest.raises(fp.WorkerLost, match="julie"):
+        with pytest.raises(fp.WorkerLost, match=r"(?s)julie.*`farptr worker julie` starts it again where it was"):
             x.get().get()
         assert list(run) == [run["carol"]]
         with far.worker(run, "julie", key(ring, "julie")):
@@ -228,6 +231,10 @@ def test_a_port_that_is_taken(ring):
 
 
 # ---------------------------------------------------------------- the command line
+
+
+def test_the_group_alone_shows_its_help(base):
+    assert ok("keys") == ok("keys", "--help")
 
 
 def test_the_commands(ring, base):

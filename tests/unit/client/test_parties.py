@@ -21,6 +21,15 @@ def test_the_hint_says_what_would_help(why, next_step):
     assert next_step in error.hint
 
 
+def test_nobody_is_told_to_start_what_runs_on_another_machine():
+    parties = Parties({3: "bob"})
+    parties.elsewhere.add(3)
+    parties.lose(3, {"why": "its key was revoked"})
+    hint = parties.worker_lost(3).hint
+    assert "sim." not in hint
+    assert "`farptr worker bob` starts it again where it was, empty" in hint
+
+
 def test_who_is_overloaded_says_how_much_there_is_to_do():
     parties = Parties({3: "bob", 4: "eve"})
     late = DeadlineExceeded("late", where="for the workers to catch up", queues={"bob": 7, "eve": 9})
