@@ -92,5 +92,11 @@ def test_modules_that_the_design_names_exist():
     assert named > 20
 
 
+def test_the_design_lists_every_package():
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^      (\w+)/  ", text, re.M))
+    assert listed == {path.parent.name for path in (ROOT / "farptr").glob("*/__init__.py")}
+
+
 def test_the_changelog_knows_this_version():
     assert __version__ in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
