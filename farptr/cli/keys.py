@@ -69,6 +69,9 @@ def show(keys: str | None, json: bool) -> None:
 
     Example:
       farptr keys list
+
+    Exit codes:
+      0  also where nobody has a key
     """
     from farptr.keys.ring import Ring
 
