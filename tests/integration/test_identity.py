@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
+import psutil
 import pytest
 import zmq
 from zmq.utils.monitor import recv_monitor_message
@@ -12,6 +14,8 @@ import farptr as fp
 from farptr.keys.files import CLIENT, WORKER, load
 from farptr.keys.ring import Ring
 from farptr.protocol.header import Flag, Header, Kind, encode, read
+from farptr.transport.curve import HANDSHAKE_MS
+from tests.chaos.measure_sockets import GREETING, READY
 from tests.chaos.strangers import WAIT_S, Peer, Tap, hello, tried
 from tests.conftest import until
 from tests.integration import far
@@ -175,6 +179,35 @@ def test_what_a_far_party_says_of_its_host_is_not_believed(run, peer):
     julie.say(hello(WORKER, "julie", host=socket.gethostname(), pid=1))
     welcome(julie)
     assert parties(run)["julie"][4].startswith("tcp://127.0.0.1:")
+
+
+def test_strangers_at_the_port_are_hung_up_on(ring, run):
+    """Also who says nothing, or stops in the middle of a handshake; and others are served meanwhile."""
+    broker = psutil.Process(run._running.info.broker_pid)
+    host, port = run.bound.removeprefix("tcp://").rsplit(":", 1)
+    greeting = GREETING.replace(b"NULL\0", b"CURVE")
+    said = b"\x04\xc8\x05HELLO"
+    kinds = [
+        b"", b"x" * 99, greeting[:20], greeting, GREETING + READY, greeting + READY, greeting + said + bytes(194),
+        greeting + said[:3], greeting + b"\x06\x7f" + b"\xff" * 7, GREETING + READY + b"\x00\x05" + hello(),
+    ]  # fmt: skip
+    with fp.connect(run.bound, key=key(ring, "ana")) as mine, contextlib.ExitStack() as strangers:
+        x = fp.tensor([1, 2]).send(mine["carol"])
+        mine.sync()
+        before = broker.num_fds()
+        raw = [strangers.enter_context(socket.create_connection((host, int(port)))) for _ in kinds]
+        for one, words in zip(raw, kinds, strict=True):
+            one.settimeout(20 * HANDSHAKE_MS / 1000)
+            with contextlib.suppress(OSError):  # it hangs up at once on some
+                one.sendall(words)
+        assert (x + x).get().tolist() == [2, 4]
+        for one in raw:
+            with contextlib.suppress(ConnectionError):
+                while one.recv(4096):
+                    pass
+        until(lambda: broker.num_fds() <= before)
+        assert (x + x).get().tolist() == [2, 4]
+        assert sorted(row[2] for row in run._session.ask_broker("parties")) == ["client", "client", "worker"]
 
 
 def test_who_listens_on_the_path_reads_nothing(ring, run):
