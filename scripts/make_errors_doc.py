@@ -28,7 +28,7 @@ ADVICE = {
     "NotSerializable": "`clone()` makes a second handle; another process opens a session of its own: `fp.connect()`.",
     "SessionClosed": "Keep the work inside the `with` block, or start or join a run again.",
     "WrongProcess": "Open a session in the child: `fp.connect(name)` or `fp.up(…)`.",
-    "NotAllowed": "Ask who started the worker, or use pointers that you were given: those work for who holds them.",
+    "NotAllowed": "Ask who started the worker; what you have sent or computed there yourself is yours all the same.",
     "FunctionsOff": "Start the worker with `functions=True`; where it loads data, with `functions='private'`.",
     "RunError": "See the message; the broker's log (`farptr logs broker`) says more.",
     "NoRun": "`farptr ps` lists what is up; `farptr up julie toby -d` starts a run called `default`.",

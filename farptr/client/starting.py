@@ -68,7 +68,7 @@ def up(
             need be named here.
         keys: the directory of these keys (default: $FARPTR_KEYS, else the user's own).
         allow: which clients may do what to the workers, as in ``"me,bob:names+use"`` (docs/keys.md); everybody may do
-            everything without it. Who holds a pointer uses it all the same.
+            everything without it. What a client makes it uses all the same.
         journal: a folder in which this run writes its journal (True: ``runs``), for ``sim.ledger`` and what follows.
         preload: modules to import once, before the workers are forked, as ``("torch",)``: else each imports its own.
         net: the network to model between them, an ``fp.Network`` or a TOML file; ``sim.net`` changes it.

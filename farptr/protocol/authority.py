@@ -1,11 +1,12 @@
 """What a client may do to a worker: rights, and who has them.
 
     names   see what is there: listings, and which data the worker has
-    use     be given pointers to what others have there, by name or search; take names and objects away
+    use     be given pointers to what others have there, by name or search, and use them; take names and objects away
     fetch   have the worker's own data leave it as it is: get(), move(), remote_get(), one element of it
     run     run functions there, where the worker runs any
 
-Whoever holds a pointer uses it, with or without rights: a pointer is what a client made, or was given.
+What a client has made there it uses with or without rights. What others have made it touches with ``use`` only: names
+of objects are no secrets, so a worker cannot tell a pointer that was given from one that was written.
 """
 
 from __future__ import annotations

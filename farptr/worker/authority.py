@@ -3,19 +3,21 @@
 Laws
     1. Who a client is, the broker says: a client of the broker's machine is ``me``, another has its key's name.
     2. A refusal is an error that says who lacks which right; nothing was done then.
-    3. Where there is data of the worker's own, what NumPy says of a failure names shapes, dtypes and operations, and no
+    3. Without ``use`` a client has to do with nothing here but what it made, whatever names it writes.
+    4. Where there is data of the worker's own, what NumPy says of a failure names shapes, dtypes and operations, and no
        value: it may be one of that data, or computed of it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from farptr.protocol.authority import FETCH, NAMES, NOTHING, RUN, USE, Allowed
 from farptr.protocol.commands import CELL, CLEAR, FORGET, LIST, NAMED, SEARCH
 from farptr.protocol.errors import NotAllowed, Report
+from farptr.protocol.values import LITERAL
 
 _NEEDED = {LIST: NAMES, NAMED: USE, SEARCH: USE, CLEAR: USE, FORGET: USE, CELL: RUN}
 _FREE_LISTS = ("count", "edges", "sockets")
@@ -62,9 +64,20 @@ class Authority:
 
     def shown_to(self, root: int) -> Callable[[int], bool]:
         """Whether a listing for that client shows the values of what some client has made: without ``use`` its own."""
-        if self._allowed is None or USE in self._allowed.get(self.users.get(root, ""), NOTHING):
-            return lambda maker: True
-        return root.__eq__
+        return root.__eq__ if self.confined(root) else lambda maker: True
+
+    def confined(self, root: int) -> bool:
+        """Whether that client may use nothing here but what it has made itself."""
+        return self._allowed is not None and USE not in self._allowed.get(self.users.get(root, ""), NOTHING)
+
+    def check_made(self, root: int, command: Any, made_by: Callable[[int], int]) -> None:
+        """Raise NotAllowed when a command of such a client names what another one has made.
+
+        ``made_by``: the client that made what has a name here; ``root`` where nothing has. Names are no secrets, so
+        who was not given a pointer could write one.
+        """
+        if any(made_by(name) != root for name in _names_in(command[2:])):
+            self.check(root, USE)
 
     def check_run(self, root: int) -> None:
         """Raise NotAllowed unless that client may run functions here."""
@@ -75,6 +88,18 @@ class Authority:
         right = None if self._allowed is None else _NEEDED.get(command[1])
         if right is not None and not (command[1] == LIST and command[2] in _FREE_LISTS):
             self.check(root, right)
+
+
+def _names_in(wire: Any) -> Iterator[int]:
+    """All that may be a name in a part of a command."""
+    if type(wire) is int:
+        yield wire
+    elif type(wire) is tuple and wire[:1] != (LITERAL,):
+        for part in wire:
+            yield from _names_in(part)
+    elif type(wire) is dict:
+        for part in wire.values():
+            yield from _names_in(part)
 
 
 def without_values(report: Report) -> Report:

@@ -52,7 +52,7 @@ from farptr.protocol.commands import (
 from farptr.protocol.errors import FarptrError, LinkLost, ProtocolError, Report
 from farptr.protocol.functions import OFF, is_call
 from farptr.protocol.header import Flag, Header, Kind, Ones, References, names_of
-from farptr.protocol.ids import IdBlock, make_name, worker_of
+from farptr.protocol.ids import IdBlock, id_of, make_name, worker_of
 from farptr.protocol.plain import STRUCTURE, Plain
 from farptr.protocol.shapes import check_command, is_numbered
 from farptr.protocol.standard import WHERE
@@ -198,8 +198,9 @@ class WorkerCore:
             self._out.reply(self._failed((0, 0), error))
             return
         out, simply, last = self._out, self._calls.simply, commands[-1] if commands else None
+        confined = self.authority.confined(self._turn.root)
         for command in commands:
-            if not simply(command):
+            if confined or not simply(command):
                 out.last = command is last
                 self._command(command)
 
@@ -229,10 +230,18 @@ class WorkerCore:
             self._out.reply(self._failed(numbers, ProtocolError("a malformed command")))
             return
         try:
-            self.authority.check_command(self._turn.root, command)
+            root = self._turn.root
+            self.authority.check_command(root, command)
+            if self.authority.confined(root):
+                self.authority.check_made(root, command, self._maker)
             handler(command)
         except Exception as error:  # whatever a command does, the worker lives on and somebody is told
             self._fail(command, error)
+
+    def _maker(self, name: int) -> int:
+        """The client that made what is here under a name; who asks, where it is no such name."""
+        root = self._turn.root
+        return self.store.maker(id_of(name), root) if worker_of(name) == self.number else root
 
     # ------------------------------------------------------------ values
 

@@ -111,6 +111,11 @@ class Store:
             raise ObjectGone(f"object {id_of(name)} is gone", hint="its last owner released, fetched or removed it")
         return entry.value  # type: ignore[no-any-return]
 
+    def maker(self, id: int, nobody: int) -> int:
+        """The client that made what has an id, 0 of what the worker has loaded; ``nobody`` where nothing is."""
+        entry = self.entries.get(id)
+        return nobody if entry is None else entry.order[0]
+
     def data(self, name: int) -> np.ndarray[Any, Any] | None:
         """The array under a name, None when there is anything else or nothing."""
         entry = self.by_name.get(name)

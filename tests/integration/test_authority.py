@@ -11,13 +11,18 @@ import pytest
 
 import farptr as fp
 from farptr.client.cells import run_cell
+from farptr.client.graph import named
+from farptr.client.pointer import make
 from farptr.keys.ring import Ring
+from farptr.protocol.commands import SEND
+from farptr.protocol.ids import id_of, make_name, worker_of
 from tests.integration.commands import farptr, ok
 
 DIGITS = "471108153"
 """So many that no time which is shown happens to have them."""
 SHOWN = re.compile(r"4\.?7110815")
 """They, or the same as NumPy prints a large number: 4.71108154e+08."""
+ARRAY = ("A", "<i8", (1,), "C", bytes(8))
 SECRET, VALUE = f"hush-{DIGITS}", float(DIGITS) + 0.5
 
 
@@ -55,7 +60,7 @@ def test_each_client_does_what_it_may_and_no_more(ring, shard):
             julie.clear_objects()  # nobody waits for that
             with pytest.raises(fp.NotAllowed):
                 run.sync()
-            own = fp.tensor([3, 4]).send(julie)  # who holds a pointer uses it
+            own = fp.tensor([3, 4]).send(julie)  # what it has made it uses
             assert (own + own).get().tolist() == [6, 8]
         with fp.connect(sim.bound, key=ring.path / "ana.key") as run:
             with pytest.raises(fp.NotAllowed, match="client ana may not see what julie has"):
@@ -63,6 +68,51 @@ def test_each_client_does_what_it_may_and_no_more(ring, shard):
             assert repr(run["julie"]) == "<VirtualWorker id:julie #objects:3>"
             assert fp.tensor([3]).send(run["julie"]).get().tolist() == [3]
         assert mine.get().tolist() == [1, 2]
+
+
+def forged(run, name):
+    """A pointer to what somebody else has; names are no secrets."""
+    with run._session.command():
+        return make(run._session, named(name, None), owns=False)
+
+
+def test_who_may_not_use_what_others_have_does_not_by_its_name_either(ring, shard):
+    """A client that lies knows the names: the broker tells who counts what, and ids are no secrets."""
+    with fp.up({"julie": shard}, "carol", bind="tcp://127.0.0.1:*", allow="me,bob:names") as sim:
+        x = sim["julie"]["x"]
+        others = [x, x * 2]
+        far_one = x.send(sim["carol"])
+        sim.sync()
+        with fp.connect(sim.bound, key=ring.path / "bob.key") as run:
+            julie, carol = run["julie"], run["carol"]
+            own = fp.tensor([3, 4]).send(julie)
+            for pointer in others:
+                theirs = forged(run, pointer.use().name)
+                for call in (
+                    theirs.get_copy,
+                    lambda theirs=theirs: (theirs + 0).get(),
+                    lambda theirs=theirs: np.add(theirs, own).get(),
+                    lambda theirs=theirs: theirs.shape,
+                    lambda theirs=theirs: (theirs.send(carol) + 0).get(all=True),
+                    lambda theirs=theirs: theirs.send(julie).get(all=True),
+                    lambda theirs=theirs: theirs.move(carol).get(),
+                ):
+                    with pytest.raises(fp.NotAllowed, match="client bob may not use what others have on"):
+                        call()
+            at = worker_of(name := others[1].use().name)
+            again = make_name(at, id_of(name), 7)
+            with run._session.command() as core:  # another generation of that id: it would take its place
+                core.out.issue(core.out.open(at, (at,)), (core._next(), SEND, again, 1, 0, ARRAY), (at,))
+            with pytest.raises(fp.NotAllowed):
+                run.sync()
+            with pytest.raises(fp.NotAllowed):
+                (forged(run, far_one.use().name) + 0).get(all=True)
+            chain = own.send(carol)
+            assert (chain + chain).get(all=True).tolist() == [6, 8], "its own chains go on"
+            assert own.move(carol).get().tolist() == [3, 4]
+            del theirs, chain
+        assert others[1].get().tolist() == [VALUE * 2, 4.0]
+        assert far_one.get(all=True).tolist() == [VALUE, 2.0]
 
 
 def test_names_of_local_clients_are_no_keys_names(ring, shard):
