@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from farptr.journal.as_is import AS_IS, is_as_is
+from farptr.journal.as_is import OPERATIONS as SOMETIMES_AS_IS
 from farptr.protocol import body as bodies
 from farptr.protocol import commands as c
 from farptr.protocol import marked, plain, values
@@ -46,6 +48,8 @@ def _simple(item: Any) -> Any:
     """The usual operation in short, see ``expanded``; None for any other command. A journal's time goes here."""
     if type(item) is tuple and len(item) == 6 and item[1] == c.CALL and item[5] is None and type(item[2]) is int:
         if type(item[3]) is not str or type(item[4]) is not tuple or type(item[0]) is not int:
+            return None
+        if item[3] in SOMETIMES_AS_IS:
             return None
         number, _, made, operation, args, _ = item
         used = []
@@ -108,6 +112,8 @@ def _call(item: Any) -> _Parts:
     else:
         made = [] if results is None else [results] if type(results) is int else list(results)
     text = f"{operation}{PARTLY}" if kwargs and "where" in kwargs else str(operation)
+    if is_as_is(text, args, kwargs):
+        text += AS_IS
     return made, used, text, size, values.ARRAY if size else "", []
 
 

@@ -31,6 +31,20 @@ def through_an_index(r):
     buffer.get()
 
 
+def through_einsum(r):
+    whole = zeros(r.julie, (2, 4))
+    part = np.einsum("ij->ji", whole)
+    part += r.g.reshape(4, 2) * 2
+    whole.get()
+
+
+def through_no_difference(r):
+    whole = zeros(r.julie)
+    part = np.diff(whole, n=0)
+    part += r.g * 2
+    whole.get()
+
+
 def through_an_error(r):
     def tell(a):
         raise ValueError(str(a.sum()))
@@ -70,15 +84,29 @@ WAYS = {
     "the greatest": (lambda r: r.g.max().get(), "raw"),
     "side by side": (lambda r: np.stack([r.g.move(r.carol), r.h.move(r.carol)]).get(), "raw"),
     "put side by side": (through_an_index, "raw"),
+    "of both sets": (lambda r: np.union1d(r.g.move(r.carol), r.h.move(r.carol)).get(), "raw"),
+    "what the sets share": (lambda r: np.intersect1d(r.g.move(r.carol), r.h.move(r.carol)).get(), "raw"),
+    "the greater": (lambda r: np.maximum(r.g.move(r.carol), r.h.move(r.carol)).get(), "raw"),
+    "summed step by step": (lambda r: np.stack([r.g.move(r.carol), r.h.move(r.carol)]).cumsum(axis=0).get(), "raw"),
+    "both, turned by einsum": (
+        lambda r: np.einsum("ij->ji", np.stack([r.g.move(r.carol), r.h.move(r.carol)])).get(),
+        "raw",
+    ),
     "times one": (lambda r: (r.g * 1).get(), "derived"),
     "a mask": (lambda r: (r.g > 3).get(), "derived"),
     "by a chain": (lambda r: (r.g * 1).send(r.toby).send(r.carol).get(all=True), "derived"),
     "through a view": (through_a_view, "derived"),
+    "through einsum": (through_einsum, "derived"),
+    "through no difference": (through_no_difference, "derived"),
     "through out=": (through_out, "derived"),
     "by a function": (lambda r: r.julie.run(lambda a: a.tolist(), r.g).get(), "derived"),
     "by another's function": (lambda r: r.toby.run(lambda a: a * 2, r.g.move(r.toby)).get(), "derived"),
     "by an error": (through_an_error, "derived"),
     "summed": (lambda r: (r.g.move(r.carol) + r.h.move(r.carol)).get(), None),
+    "summed by einsum": (
+        lambda r: np.einsum("ij->j", np.stack([r.g.move(r.carol), r.h.move(r.carol)])).get(),
+        None,
+    ),
     "accumulated": (accumulated, None),
     "summed into a buffer": (into_a_buffer, None),
     "added into a buffer": (added_into, None),
