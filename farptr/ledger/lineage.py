@@ -16,6 +16,7 @@ from typing import Any
 
 from farptr.journal.lineage import PARTLY
 from farptr.ledger.operations import keeps_values, sets_part, shares_memory
+from farptr.ledger.torch_operations import changes_all_of_torch, keeps_values_of_torch
 from farptr.protocol.torch_names import is_of_torch
 
 ANYTHING = 0
@@ -213,11 +214,25 @@ class Lineage:
         """As ``call``. Graphs and views reach further than operands: what changes anything may have changed all."""
         hidden = not made or not _HIDDEN.isdisjoint(operation.split("."))
         if hidden and used:
-            worker = owner_of(self._end_of(used[0]))
-            self._tainted[worker] = self.new(0, self._had(worker, used))
+            self._reached(owner_of(self._end_of(used[0])), used)
         versions = [self.of(name) for name in used]
         for name in made:
-            self.new(name, versions, own=own)
+            self.new(name, versions, raw=keeps_values_of_torch(operation), own=own)
+        if not made and used:
+            self._change(used[0], versions, own, raw=not changes_all_of_torch(operation))
+
+    def _reached(self, worker: int, used: list[int]) -> None:
+        """All that a worker has may have been changed, and may have got values of operands as they are.
+
+        What it has counts as made of its own data for certain, as models trained there are, but of nobody else's.
+        """
+        given = tuple(self.of(name) for name in used)
+        had = self._had(worker, used)
+        version = self.new(0, had, sure=())
+        self.raw[version] = self._union(self.raw, given[1:], ())
+        if any(worker in self.sure[v] for v in had):
+            self.sure[version] = frozenset({worker})
+        self._tainted[worker] = version
 
     def _end_of(self, name: int) -> int:
         for _ in range(_HOPS):

@@ -62,3 +62,41 @@ def test_tensors_on_the_way_are_noted_as_data():
     size, tag, points = notes._value(body.loads(body.dumps(wire)))
     assert (size, tag, points) == (40, "A", [])
     assert notes._row((11, "A", wire)) == (11, 40)
+
+
+def of_two(*ids):
+    """Data of julie and of toby on a third worker, and names for results there."""
+    lineage = Lineage()
+    g, h, *more = (make_name(ME + 1, id) for id in (11, 12, *ids))
+    lineage.new(g, (), raw=True, own=[(JULIE, g)])
+    lineage.new(h, (), raw=True, own=[(TOBY, h)])
+    return lineage, g, h, *more
+
+
+def test_a_change_of_another_tensor_makes_no_aggregate():
+    lineage, g, h, derived, other = of_two(13, 14)
+    lineage.call([derived], [g], "torch.Tensor.mul", [])
+    lineage.new(other, (), raw=True, own=[(ME, other)])
+    lineage.call([], [other], "torch.Tensor.zero_", [])
+    assert lineage.sure[lineage.of(derived)] == {JULIE}
+    assert {(JULIE, g), (TOBY, h)} <= lineage.origins[lineage.of(derived)]
+
+
+def test_side_by_side_is_raw_and_a_sum_is_an_aggregate():
+    for operation, kept in (("torch.stack", 2), ("aten.cat.default", 2), ("torch.maximum", 2), ("torch.Tensor.add", 0)):
+        lineage, g, h, result = of_two(13)
+        lineage.call([result], [g, h], operation, [])
+        assert len(lineage.raw[lineage.of(result)]) == kept
+        assert lineage.sure[lineage.of(result)] == {JULIE, TOBY}
+
+
+def test_what_is_set_in_place_is_raw_and_what_is_added_in_place_an_aggregate():
+    for operation, kept in (("no_grad:torch.Tensor.copy_", True), ("aten.add_.Tensor", False)):
+        lineage, g, h, total, part = of_two(13, 14)
+        lineage.new(total, (), raw=True, own=[(ME, total)])
+        lineage.call([part], [total], "torch.Tensor.view", [])
+        for other in (g, h):
+            lineage.call([], [total, other], operation, [])
+        assert lineage.sure[lineage.of(total)] == {ME, JULIE, TOBY}
+        assert ((JULIE, g) in lineage.raw[lineage.of(total)]) == kept
+        assert (JULIE, g) in lineage.raw[lineage.of(part)]
