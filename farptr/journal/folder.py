@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import platform
@@ -15,12 +16,14 @@ from typing import Any
 
 import farptr
 from farptr.journal.records import FORMAT
-from farptr.protocol.errors import JournalError, NoJournal
+from farptr.protocol.errors import JournalDamaged, JournalError, NoJournal
 from farptr.protocol.header import VERSION
 
 DEFAULT = "runs"
 _LOOK_S = 0.01
 MANIFEST, LATEST, SUFFIX = "manifest.json", "latest", ".fpj"
+_SEAL = "sha256"
+"""The field of a manifest that has a hash of the others."""
 
 
 def make(folder: str | os.PathLike[str], *, now: datetime | None = None) -> Path:
@@ -70,22 +73,40 @@ def manifest(run: str, seed: int | None, settings: dict[str, Any]) -> dict[str, 
 
 
 def write_manifest(path: Path, fields: dict[str, Any]) -> None:
-    """A reader sees the old one or the new one, never a part."""
+    """Write it with a hash of its own text; a reader sees the old one or the new one, never a part."""
     fresh = path / f".{MANIFEST}"
-    fresh.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+    fresh.write_text(_text(fields), encoding="utf-8")
     fresh.replace(path / MANIFEST)
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of a journal; raises NoJournal."""
+def is_as_written(path: Path) -> bool:
+    """Whether nobody has changed the manifest of a journal. It is no part of the chain: it has times of the clock."""
     try:
-        fields = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        fields = None
-    if not isinstance(fields, dict):
+        return (path / MANIFEST).read_bytes() == _text(read_manifest(path)).encode()
+    except (OSError, NoJournal):  # it was there a moment ago
+        return False
+
+
+def _text(fields: dict[str, Any]) -> str:
+    fields = {key: value for key, value in fields.items() if key != _SEAL}
+    seal = hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+    return json.dumps(fields | {_SEAL: seal}, indent=2) + "\n"
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of a journal; raises NoJournal, JournalDamaged."""
+    try:
+        text = (path / MANIFEST).read_bytes()
+    except OSError:
         raise NoJournal(
             f"there is no journal in {path}", hint="`farptr up --journal DIR` or fp.up(…, journal=DIR) writes one"
-        )
+        ) from None
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise JournalDamaged(f"{path / MANIFEST} is damaged, or was edited", hint="restore the file from a copy")
     return fields
 
 

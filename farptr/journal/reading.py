@@ -32,7 +32,7 @@ from farptr.protocol.header import VERSION
 
 
 class Reader:
-    """The records of one journal. ``Reader(path)`` raises NoJournal, JournalVersion."""
+    """The records of one journal. ``Reader(path)`` raises NoJournal, JournalVersion, JournalDamaged."""
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.path = folder.found(path)
@@ -48,6 +48,11 @@ class Reader:
             raise JournalVersion(
                 f"{self.path} is a journal of format {theirs[0]}, protocol {theirs[1]}; this farptr reads {mine}",
                 hint=f"read it with farptr {self.manifest.get('farptr')}",
+            )
+        if not folder.is_as_written(self.path):
+            raise JournalDamaged(
+                f"{self.path / folder.MANIFEST} is not as it was written: it is damaged, or was edited",
+                hint="restore the file from a copy",
             )
 
     def __iter__(self) -> Iterator[Record]:

@@ -128,6 +128,20 @@ def test_every_byte_of_a_file_s_head_counts(tmp_path, rotated):
             list(Reader(path))
 
 
+def test_every_edit_of_a_manifest_is_noticed(tmp_path):
+    path, writer = journal(tmp_path, payloads(20))
+    folder.write_manifest(path, folder.read_manifest(path) | {"records": writer.records, "head": None})
+    assert list(Reader(path))
+    file = path / folder.MANIFEST
+    whole = file.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    without = [b"".join(lines[:i] + lines[i + 1 :]) for i in range(len(lines))]
+    for data in [*without, *edits(400, whole, seed=6)]:
+        file.write_bytes(data)
+        with pytest.raises((JournalDamaged, JournalVersion)):
+            list(Reader(path))
+
+
 @pytest.mark.slow
 def test_every_one_of_many_edits_is_noticed(tmp_path):
     every_edit_is_noticed(tmp_path, 11_000)
