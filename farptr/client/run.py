@@ -83,30 +83,36 @@ class Run(Account, Clock):
     @property
     def workers(self) -> list[Worker]:
         """The live workers, in the order in which they were named (in a run joined by address: as they joined)."""
-        return [Worker(self._session, number) for number in self._workers.values()]
+        return [Worker(self._session, number) for number in self._here().values()]
+
+    def _here(self) -> dict[str, int]:
+        """The live workers' numbers by name, with the news that have come by now: nobody may be waiting for any."""
+        self._session.hear()
+        return self._workers
 
     def __iter__(self) -> Iterator[Worker]:
         return iter(self.workers)
 
     def __len__(self) -> int:
-        return len(self._workers)
+        return len(self._here())
 
     def __contains__(self, name: object) -> bool:
-        return name in self._workers
+        return name in self._here()
 
     def __getitem__(self, which: str | int) -> Worker:
         """A worker by name or index; raises UnknownWorker, with the nearest name."""
         if isinstance(which, str):
-            if which not in self._workers:
+            number = self._here().get(which)
+            if number is None:
                 raise members.unknown(self, which)
-            return Worker(self._session, self._workers[which])
+            return Worker(self._session, number)
         workers = self.workers
         if not -len(workers) <= which < len(workers):
             raise UnknownWorker(f"no worker number {which}", hint=f"this run has {len(workers)}, counted from 0")
         return workers[which]
 
     def __repr__(self) -> str:
-        state = "closed" if self._session.closed else ", ".join(self._workers) or "no workers"
+        state = "closed" if self._session.closed else ", ".join(self._here()) or "no workers"
         return f"<Run {self.name}: {state}>"
 
     def _repr_html_(self) -> str:

@@ -240,6 +240,21 @@ class Session:
         if self.timer.parked:
             self.timer.wake()
 
+    def hear(self) -> None:
+        """Take in what has come, unless another thread does.
+
+        Not in modelled time: how fast a program is must not count there.
+        """
+        link = self.link
+        if self.usable and link.turns is None and link.mutex.acquire(blocking=False):
+            try:
+                if link.leader is None:
+                    link.take_in()
+            except FarptrError:
+                return  # whoever uses the session next is told
+            finally:
+                link.mutex.release()
+
     def look(self, *, rest: bool = False) -> None:
         """See whether the connection was cut, and mend it: for a session that waits for nothing; and may rest."""
         if self.usable and self.link.mutex.acquire(blocking=False):

@@ -326,6 +326,21 @@ def test_a_worker_that_dies_is_started_again(shard):
             p.get()
 
 
+def test_who_only_looks_sees_who_comes_and_goes():
+    """A program that asks nobody anything meanwhile: what has come is taken in by the look itself."""
+    with fp.up("julie", "toby", restart=True) as run, fp.connect(run.name) as other:
+        before = run["julie"].number
+        os.kill(run.pids["julie"], signal.SIGKILL)
+        until(lambda: "julie" in other and other["julie"].number != before)
+        until(lambda: "julie" in run and run["julie"].number != before)
+        assert fp.tensor([1]).send(run["julie"]).get().tolist() == [1]
+        other.remove("toby")
+        until(lambda: len(run) == 1)
+        assert "toby" not in repr(run)
+        with pytest.raises(fp.UnknownWorker):
+            run["toby"]
+
+
 def test_restart_waits_for_one_that_is_coming():
     with fp.up("julie", restart=True) as run:
         for _ in range(3):
