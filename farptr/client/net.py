@@ -11,8 +11,8 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from farptr.network.latency import short
 from farptr.network.links import link as make_link
+from farptr.network.links import words_of
 from farptr.network.network import ANY, Access, Network, access_of, network_of, pair_of, party_name
 from farptr.network.rules import Rule
 from farptr.protocol.errors import BadNetwork, UnknownWorker
@@ -224,5 +224,5 @@ class Net:
         return name
 
 
-def _words(described: dict[str, str]) -> str:
-    return ", ".join(f"{name} {short(text)}" for name, text in described.items()) or "perfect"
+def _words(described: dict[str, Any]) -> str:
+    return words_of(described) or "perfect"

@@ -74,6 +74,21 @@ def test_a_partition_is_told_and_what_was_not_touched_goes_on(sim):
     assert p.get_copy() == 1.0
 
 
+def test_a_party_that_is_down_from_the_beginning_and_again_later(processes):
+    net = fp.Network(parties={"toby": {"down": True}}, give_up="300 ms")
+    run = processes("julie", "toby", own=True, net=net)
+    julie, toby = run
+    with pytest.raises(fp.LinkLost):
+        fp.send([1.0], toby).get()
+    run.net.party(toby, down=True)
+    with run.net.party(toby, "LAN"):
+        assert fp.send([1.0], toby).get() == 1.0
+    assert run.net.network.access("toby").up.down
+    with run.net.party("*", down=True), pytest.raises(fp.LinkLost):
+        fp.send([2.0], julie).get()
+    assert fp.send([2.0], julie).get() == 2.0
+
+
 def test_a_partition_between_workers_fails_what_is_pushed(sim):
     julie, toby = sim
     sim.net.set(fp.Network(give_up="300 ms"))
@@ -239,6 +254,11 @@ def test_from_the_command_line(base):
             fp.send([1.0], sim["toby"]).get()
         ok("link", "me", "toby", "--perfect")
         assert fp.send([1.0], sim["toby"]).get() == 1.0
+    assert "network julie down" in " ".join(ok("link", "julie", "--down").split())
+    ok("link", "julie", "--perfect")
+    ok("link", "*", "--preset", "3G")
+    with fp.connect() as sim:
+        assert sim.net.network.access("toby").up.latency.typical_s == 0.15
     for wrong, words in (
         (["julie", "bob", "--latency", "1ms"], "bob"),
         (["julie", "toby", "--latency", "1"], "no unit"),
@@ -250,7 +270,7 @@ def test_from_the_command_line(base):
 
 
 def test_a_file_that_cannot_be_meant_starts_nothing(base):
-    for text, words in (("everybody = 5", "net.toml"), ("[parties]\nbob = '3G'", "bob")):
+    for text, words in (("everybody = 5", "net.toml"), ("[parties]\nbob = '3G'", "bob"), ("parties = 3", "parties")):
         (base / "net.toml").write_text(text)
         assert words in " ".join(refused(2, "up", "julie", "-d", "--net", "net.toml", cwd=base))
     refused(3, "down")
