@@ -24,11 +24,12 @@ import math
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from farptr.network.layers import Layers
 from farptr.network.links import PACKET_BYTES, Link
 from farptr.network.network import Access, Network, Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from random import Random
 
 UP, DOWN = "up", "down"
@@ -97,6 +98,7 @@ class Model:
         self._changes = deque(network.changes)
         self._cut: dict[Pair, int] = {}
         """Partitions, by pair: how many say so."""
+        self._layers = Layers()
         self._held = False
         """Step mode: what is sent stays until it is let through."""
         self.lost_messages = 0
@@ -251,13 +253,27 @@ class Model:
 
     # ------------------------------------------------------------ changed at run time
 
-    def change(self, changes: list[tuple[str | Pair, Access | Link | None]]) -> None:
-        """Accesses and links become others; None: as if nothing had been said of them. What is on its way goes on."""
+    def change(self, changes: list[tuple[str | Pair, Access | Link | None]]) -> list[int]:
+        """Accesses and links become others; None: as if nothing had been said of them. Gives numbers for ``undo``.
+
+        What is on its way goes on.
+        """
+        numbers = []
+        for key, to in changes:
+            of: Mapping[Any, Any] = self.network.links if isinstance(key, tuple) else self.network.parties
+            numbers.append(self._layers.put(key, to, of.get(key)))
         self.network = self.network.with_changes(changes)
+        return numbers
+
+    def undo(self, numbers: Iterable[int]) -> None:
+        """Take changes back; those that are not there any more change nothing."""
+        held = [found for number in numbers if (found := self._layers.take(number)) is not None]
+        self.network = self.network.with_changes(held)
 
     def replace(self, network: Network, now_s: float) -> None:
         """Another network from now on, whose changes count from now."""
         self.network, self._changes, self._start_s = network, deque(network.changes), now_s
+        self._layers = Layers()
 
     def cuts(self) -> list[Pair]:
         """The partitions there are."""

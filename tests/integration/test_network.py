@@ -137,6 +137,23 @@ def test_step_by_step(sim):
             sim.net.deliver(99)
 
 
+def test_blocks_of_two_clients_end_what_they_began(sim):
+    """Who comes second and leaves first, or last, ends nothing of the other's."""
+    julie, _ = sim
+    p = fp.send([1.0], julie)
+    sim.sync()
+    with fp.connect(sim.name) as other:
+        with sim.net.hold(), sim.net.link("me", julie, latency="1 ms"):
+            answer = p.get_async()
+            with other.net.hold(), sim.net.hold():
+                later = other.net.link("me", "julie", latency="2 ms")
+            assert [flight.held for flight in sim.net.in_flight()] == [True]
+        assert answer.result() == 1.0
+        assert sim.net.network.between("me", "julie").latency.text == "2 ms"
+        later.undo()
+        assert sim.net.network.between("me", "julie").perfect
+
+
 @pytest.mark.parametrize(
     ("do", "error", "words"),
     [
