@@ -6,8 +6,9 @@ Laws
     2. A message passes up its sender's access, over the link of the pair, and down its receiver's access. At each it
        waits for what came there before, and takes ``bytes / bandwidth``, then the latency. It goes on while it comes
        in (cut-through): its first bit leaves before its last one is there, so a way takes what its slowest part does.
-    3. Packets that are lost are sent again after ``retry``, which doubles each time, as long as the message is not
-       older than ``give_up``; then it arrives as lost. Whatever is sent takes its time, as often as it is sent.
+    3. Packets that are lost are sent again after ``retry``, which doubles each time, and begins anew when something has
+       come through. When nothing has for ``give_up``, the message arrives as lost. Whatever is sent takes its time, as
+       often as it is sent.
     4. What the broker itself says to a party (``behind``) arrives at once, but after everything that was on its way to
        that party before.
     5. The same calls with the same seed give the same arrivals.
@@ -42,7 +43,7 @@ class Flight:
 
     __slots__ = (
         "arrived", "bytes", "destination", "for_nobody", "holds_up", "item", "knows", "last_s", "lost", "number",
-        "packets", "parked", "retry_s", "sent_s", "source", "stage", "transmitted_bytes", "waits",
+        "packets", "parked", "retry_s", "sent_s", "since_s", "source", "stage", "transmitted_bytes", "waits",
     )  # fmt: skip
 
     def __init__(self, number: int, now_s: float, pair: Pair, wire_bytes: int, item: Any, retry_s: float) -> None:
@@ -54,6 +55,8 @@ class Flight:
         """How many are lost on this way so far."""
         self.stage = 0
         self.retry_s = retry_s
+        self.since_s = -1.0
+        """When it was first sent, or when something of it last came through; below 0 before that."""
         self.transmitted_bytes = 0
         self.lost = ""
         """Why it will not come through."""
@@ -184,6 +187,8 @@ class Model:
         start_s = max(now_s, self._busy.get(place, (0.0, 0.0))[1])
         end_s = max(start_s + (out_bytes + extra) / link.bandwidth_bytes_s, flight.last_s)
         self._busy[place] = (start_s, end_s)
+        if flight.since_s < 0:
+            flight.since_s = start_s
         sent_bytes = extra + (0 if flight.stage else out_bytes)
         flight.transmitted_bytes += sent_bytes
         self.transmitted_bytes += sent_bytes
@@ -195,6 +200,8 @@ class Model:
         if link.reorder and self._rng.random() < link.reorder:
             late_s += link.latency.draw(self._rng, count)
         if lost:
+            if lost < sent:
+                flight.since_s, flight.retry_s = end_s, self.network.retry
             self._again(flight, lost, end_s)
             return
         flight.last_s = end_s + late_s
@@ -206,10 +213,10 @@ class Model:
         again_s = end_s + flight.retry_s
         flight.packets, flight.stage = lost, 0
         flight.retry_s *= 2
-        if again_s - flight.sent_s > self.network.give_up:
+        if again_s - flight.since_s > self.network.give_up:
             seconds = f"{self.network.give_up:g} s"
             flight.lost = f"nothing came through from {flight.source} to {flight.destination} within {seconds}"
-            again_s = max(end_s, flight.sent_s + self.network.give_up)
+            again_s = max(end_s, flight.since_s + self.network.give_up)
         flight.last_s = again_s
         self._push(again_s, flight)
 

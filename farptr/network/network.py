@@ -51,8 +51,8 @@ class Network:
         parties: accesses by name; the client is ``me``, ``"*"`` whoever is not named.
         links: by (source, destination); ``"*"`` stands for any party, and a named link beats it.
         changes: (time, party or pair, access or link): what becomes of it then.
-        retry: after which time what was lost is sent again; it doubles each time.
-        give_up: after which time a message that does not come through fails.
+        retry: after which time what was lost is sent again; it doubles each time, until something comes through.
+        give_up: a message of which nothing comes through for this time fails.
 
     A link or access is a preset's name, or what ``farptr.network.links.link`` takes. Raises BadNetwork.
     """
