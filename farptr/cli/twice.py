@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,14 +36,24 @@ def clock_options(function: Function) -> Function:
     return function
 
 
-def clock_from(clock: str, costs: str | None, net: Any) -> dict[str, Any] | None:
-    """What these options ask for, as ``farptr.clock.settings`` has it; raises BadClock, BadNetwork."""
+def clock_from(clock: str, costs: str | None, net: Any, workers: Collection[str]) -> dict[str, Any] | None:
+    """What these options ask for, as ``farptr.clock.settings`` has it; raises BadClock, BadNetwork, UnknownWorker."""
     from farptr.clock.settings import clock_of
 
-    found = clock_of(clock, _costs(costs))
+    found = clock_of(clock, _costs(costs), workers)
     if found is not None and net is not None:
         found["net"] = net.to_table()
     return found
+
+
+def say_unkept(clock: dict[str, Any] | None) -> None:
+    """Say it if costs were to be measured, and there is no file of them."""
+    if clock is None:
+        return
+    from farptr.clock.settings import unkept
+
+    if said := unkept(clock):
+        click.echo(f"farptr: {said}", err=True)
 
 
 def _costs(text: str | None) -> Any:

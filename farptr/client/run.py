@@ -261,6 +261,7 @@ class Run(Account, Clock):
             if self._running:
                 self._running.close()
                 self.check_journal()
+                self.check_clock()
 
     def __enter__(self) -> Run:
         return self

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import farptr as fp
+from farptr.client.clock import CostsNotKept
 from farptr.client.realtime import NOTICED_S, RealTimePassed
 from farptr.network.network import Network
 from farptr.protocol.errors import BadClock, LinkLost
@@ -109,6 +110,25 @@ def test_what_is_no_time_to_sleep(seconds):
         with pytest.raises(BadClock, match="no time to sleep"):
             sim.sleep(seconds)
         assert sim.now == 0.0
+
+
+def test_costs_of_nobody_are_refused(tmp_path):
+    """They would be no costs at all, and nobody would notice."""
+    with pytest.raises(fp.UnknownWorker, match="bob"):
+        fp.up("julie", clock="virtual", costs={"worker": {"bob": "1 s"}})
+    (tmp_path / "costs.json").write_text('{"format": 1, "unit": "s", "turns": {"bob": [1.0]}}')
+    with pytest.raises(BadClock, match="costs of bob"):
+        fp.up("julie", clock="virtual", costs={"measured": tmp_path / "costs.json"})
+
+
+def test_measured_costs_that_cannot_be_kept_are_told(tmp_path):
+    folder = tmp_path / "there"
+    folder.mkdir()
+    sim = virtual("julie", costs={"measured": folder / "costs.json"})
+    fp.send([1, 2], sim[0]).get()
+    folder.rmdir()
+    with pytest.warns(CostsNotKept, match=r"costs\.json"):
+        sim.close()
 
 
 def test_measured_costs_are_replayed(tmp_path):
