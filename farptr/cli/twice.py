@@ -86,7 +86,7 @@ def check_determinism(run_once: Callable[[str], int], folder: str | None) -> int
             events = _events_of_a_client(base / "run1")
             click.echo(f"the two runs are alike, in all {events:,} events", err=True)
             return 0
-        _show(found)
+        _show(found, base)
         raise NotDeterministic(
             f"the two runs differ, first in event {found.number}",
             hint="docs/clocks.md says what a program must not depend on; look at what it did before that event",
@@ -106,10 +106,15 @@ def _events_of_a_client(folder: Path) -> int:
     return len(records)
 
 
-def _show(found: Difference) -> None:
+def _show(found: Difference, base: Path) -> None:
+    from farptr.journal.reading import Reader
+    from farptr.journal.records import Fact
     from farptr.views.envelopes import Envelopes
 
     lines = Envelopes()
+    for record in (record for which in ("run2", "run1") for record in Reader(base / which)):
+        if isinstance(record, Fact) and record.what == "joined":
+            lines.line(record)  # it learns the name
     for record in found.before:
         click.echo(f"   {_line(lines, record)}", err=True)
     click.echo(f"1: {_line(lines, found.one)}", err=True)
@@ -117,7 +122,16 @@ def _show(found: Difference) -> None:
 
 
 def _line(lines: Envelopes, record: Record | None) -> str:
+    from farptr.journal.records import Fact, Handed
+    from farptr.protocol.header import Kind
+
     if record is None:
         return "(the run had ended)"
     line = lines.line(record)
-    return str(line) if line is not None else f"{record.time_ns / 1e9:12.6f}  {record}"
+    if line is not None:
+        return str(line)
+    seconds = f"{record.time_ns / 1e9:12.6f}"
+    if isinstance(record, Handed):
+        way = f"{lines.called(record.source)} → {lines.called(record.destination)}"
+        return f"{seconds}  {way} {Kind(record.kind).name} #{record.sequence} handed on, {record.wire_bytes:,} B"
+    return f"{seconds}  {record.what} {record.fields}" if isinstance(record, Fact) else f"{seconds}  {record}"

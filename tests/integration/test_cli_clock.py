@@ -71,6 +71,9 @@ def test_the_first_event_that_differs_is_shown_with_both_sides(folder):
     assert "the two runs differ, first in event" in done.stderr
     sides = [line[:2] for line in done.stderr.splitlines()]
     assert sides.count("1:") == sides.count("2:") == 1
+    assert "me → w2 COMMAND" in done.stderr
+    assert "party" not in done.stderr
+    assert "Handed(" not in done.stderr
     assert "Traceback" not in done.stderr
 
 
