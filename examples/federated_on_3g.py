@@ -10,6 +10,7 @@ import argparse
 import os
 import tempfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
@@ -170,6 +171,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--plot", metavar="FILE.svg", help="draw accuracy against time")
     options = parser.parse_args()
+    if options.plot and find_spec("matplotlib") is None:  # said now, and not when all has been computed
+        parser.error("--plot needs matplotlib: pip install 'farptr[plot]'")
     print(f"{'':34} {'round':>7} {f'to {GOAL:.0%}':>9} {'in the end':>11} {'received':>9} {'in time':>8}")
     results = []
     with tempfile.TemporaryDirectory() as folder:

@@ -68,8 +68,8 @@ class Links:
         """How often each client has cut a pair."""
         self._rulers: dict[int, int] = {}
         """Whose rule it is, by the rule's number."""
-        self._holders: set[int] = set()
-        """Clients that hold everything."""
+        self._holders: Counter[int] = Counter()
+        """How often each client holds everything."""
         core.frees_ride = False
 
     # ------------------------------------------------------------ on their way
@@ -196,16 +196,17 @@ class Links:
         network = Network.from_table(asked["table"])
         self.model.replace(network, self._now())
 
-    def _change(self, asked: dict[str, Any], _: int) -> list[Any]:
-        """Gives what undoes it."""
+    def _change(self, asked: dict[str, Any], _: int) -> list[int]:
+        """Gives the numbers with which ``undo`` takes it back."""
         changes = []
         for key, to in asked["changes"]:
             made = key_of(key)
             given = None if to is None else link(to) if isinstance(made, tuple) else access_of(to)
             changes.append((made, given))
-        before = self.model.network.to_table(), [key for key, _ in changes]
-        self.model.change(changes)
-        return _undoing(*before)
+        return self.model.change(changes)
+
+    def _undo(self, asked: dict[str, Any], _: int) -> None:
+        self.model.undo([int(number) for number in asked["numbers"]])
 
     def _cut(self, asked: dict[str, Any], client: int) -> None:
         by = 1 if int(asked["by"]) > 0 else -1
@@ -224,8 +225,16 @@ class Links:
         return self.rules.take(int(asked["number"]))
 
     def _hold(self, _: dict[str, Any], client: int) -> None:
-        self._holders.add(client)
+        self._holders[client] += 1
         self.model.hold()
+
+    def _unhold(self, _: dict[str, Any], client: int) -> None:
+        if self._holders[client] > 1:
+            self._holders[client] -= 1
+            return
+        self._holders.pop(client, None)
+        if not self._holders:
+            self._release({}, client)
 
     def _take_back(self, client: int) -> None:
         for key in [key for key in self._cuts if key[0] == client]:
@@ -233,9 +242,8 @@ class Links:
         for number in [number for number, of in self._rulers.items() if of == client]:
             self._unrule({"number": number}, client)
         if client in self._holders:
-            self._holders.discard(client)
-            if not self._holders:
-                self._release({}, client)
+            self._holders[client] = 1
+            self._unhold({}, client)
 
     def _step(self, asked: dict[str, Any], _: int) -> int:
         count, arrivals = self.model.step(asked["numbers"], self._now(), str(asked["lost"]))
@@ -280,23 +288,15 @@ def what_of(delivery: Delivery) -> str:
     return "sent" if header.source == header.root or delivery.source == header.root else "pushed"
 
 
-def _undoing(table: dict[str, Any], keys: list[Any]) -> list[Any]:
-    links = {(row["from"], row["to"]): row for row in table["links"]}
-    found = []
-    for key in keys:
-        row = links.get(key) if isinstance(key, tuple) else table["parties"].get(key)
-        plain = {name: value for name, value in row.items() if name not in ("from", "to")} if row is not None else None
-        found.append([key, plain])
-    return found
-
-
 _REQUESTS: dict[str, Callable[[Links, dict[str, Any], int], Any]] = {
     "set": Links._set,
     "change": Links._change,
+    "undo": Links._undo,
     "cut": Links._cut,
     "rule": Links._rule,
     "unrule": Links._unrule,
     "hold": Links._hold,
+    "unhold": Links._unhold,
     "release": Links._release,
     "step": Links._step,
     "state": Links._state,

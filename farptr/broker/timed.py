@@ -9,6 +9,7 @@ Laws
 
 from __future__ import annotations
 
+import contextlib
 import random
 import struct
 from collections.abc import Callable, Iterable
@@ -237,6 +238,7 @@ class Timed:
             self._going = False
 
     def close(self) -> None:
-        """The run is over: keep what was measured."""
+        """The run is over: keep what was measured. Whoever started it looks whether the file is there."""
         if self._record:
-            self._record.write()
+            with contextlib.suppress(OSError):
+                self._record.write()

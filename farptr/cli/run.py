@@ -121,10 +121,10 @@ def run(
     if check_determinism and clock != "virtual":
         raise click.UsageError("--check-determinism needs --clock virtual: by the wall's clock no two runs are alike")
     network = read(net)
-    modelled = clock_from(clock, costs, network)
     # Unbuffered: what the script has printed is out, however it ends.
     command = [sys.executable, "-u", *(["-m"] if module else []), script, *arguments]
     wanted = from_options(workers, count, load) or dict.fromkeys(numbered(DEFAULT_COUNT))
+    modelled = clock_from(clock, costs, network, wanted)
     given = {"functions": functions_of(functions, functions_private), "clock": modelled, "seed": seed}
     given["net"] = network.to_table() if network else None
 
@@ -133,6 +133,7 @@ def run(
         outcome = _run_once(wanted, command, grace, None if modelled else network, more)
         if outcome.killed:
             click.echo(f"farptr: {script} did not end in time, and was killed", err=True)
+        twice.say_unkept(modelled)
         return outcome.code
 
     return twice.check_determinism(once, journal) if check_determinism else once(journal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,14 +36,24 @@ def clock_options(function: Function) -> Function:
     return function
 
 
-def clock_from(clock: str, costs: str | None, net: Any) -> dict[str, Any] | None:
-    """What these options ask for, as ``farptr.clock.settings`` has it; raises BadClock, BadNetwork."""
+def clock_from(clock: str, costs: str | None, net: Any, workers: Collection[str]) -> dict[str, Any] | None:
+    """What these options ask for, as ``farptr.clock.settings`` has it; raises BadClock, BadNetwork, UnknownWorker."""
     from farptr.clock.settings import clock_of
 
-    found = clock_of(clock, _costs(costs))
+    found = clock_of(clock, _costs(costs), workers)
     if found is not None and net is not None:
         found["net"] = net.to_table()
     return found
+
+
+def say_unkept(clock: dict[str, Any] | None) -> None:
+    """Say it if costs were to be measured, and there is no file of them."""
+    if clock is None:
+        return
+    from farptr.clock.settings import unkept
+
+    if said := unkept(clock):
+        click.echo(f"farptr: {said}", err=True)
 
 
 def _costs(text: str | None) -> Any:
@@ -76,7 +86,7 @@ def check_determinism(run_once: Callable[[str], int], folder: str | None) -> int
             events = _events_of_a_client(base / "run1")
             click.echo(f"the two runs are alike, in all {events:,} events", err=True)
             return 0
-        _show(found)
+        _show(found, base)
         raise NotDeterministic(
             f"the two runs differ, first in event {found.number}",
             hint="docs/clocks.md says what a program must not depend on; look at what it did before that event",
@@ -96,10 +106,15 @@ def _events_of_a_client(folder: Path) -> int:
     return len(records)
 
 
-def _show(found: Difference) -> None:
+def _show(found: Difference, base: Path) -> None:
+    from farptr.journal.reading import Reader
+    from farptr.journal.records import Fact
     from farptr.views.envelopes import Envelopes
 
     lines = Envelopes()
+    for record in (record for which in ("run2", "run1") for record in Reader(base / which)):
+        if isinstance(record, Fact) and record.what == "joined":
+            lines.line(record)  # it learns the name
     for record in found.before:
         click.echo(f"   {_line(lines, record)}", err=True)
     click.echo(f"1: {_line(lines, found.one)}", err=True)
@@ -107,7 +122,16 @@ def _show(found: Difference) -> None:
 
 
 def _line(lines: Envelopes, record: Record | None) -> str:
+    from farptr.journal.records import Fact, Handed
+    from farptr.protocol.header import Kind
+
     if record is None:
         return "(the run had ended)"
     line = lines.line(record)
-    return str(line) if line is not None else f"{record.time_ns / 1e9:12.6f}  {record}"
+    if line is not None:
+        return str(line)
+    seconds = f"{record.time_ns / 1e9:12.6f}"
+    if isinstance(record, Handed):
+        way = f"{lines.called(record.source)} → {lines.called(record.destination)}"
+        return f"{seconds}  {way} {Kind(record.kind).name} #{record.sequence} handed on, {record.wire_bytes:,} B"
+    return f"{seconds}  {record.what} {record.fields}" if isinstance(record, Fact) else f"{seconds}  {record}"

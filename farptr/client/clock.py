@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
 
 from farptr.protocol.errors import BadClock, FarptrError
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 LONGEST_S = 1e9
 
 
+class CostsNotKept(UserWarning):
+    """Costs were to be measured, and there is no file of them."""
+
+
 class Clock:
     """What a ``Run`` says of time."""
 
@@ -21,6 +26,22 @@ class Clock:
         _session: Session
 
     _began_s = 0.0
+    _modelled: dict[str, Any] | None = None
+    """The clock of a run that was started here."""
+
+    def keep_clock(self, modelled: dict[str, Any] | None) -> None:
+        """Remember what was asked for: whether measured costs were kept is looked at when the run has ended."""
+        self._modelled = modelled
+
+    def check_clock(self) -> None:
+        """The run has ended: warn if costs that were measured are not in their file."""
+        modelled, self._modelled = self._modelled, None
+        if modelled is None:
+            return
+        from farptr.clock.settings import unkept
+
+        if said := unkept(modelled):
+            warnings.warn(said, CostsNotKept, stacklevel=3)
 
     @property
     def clock(self) -> str:

@@ -1,6 +1,7 @@
 """The modelled network of a run, as a client changes it: ``sim.net``.
 
 Whatever is changed holds at once, for every client, until it is changed again; as a ``with`` block, until that ends.
+Of blocks that overlap each ends what it began and nothing else.
 Partitions, rules and ``hold`` end with the client that made them, however it ends.
 What is on its way already goes on as it began.
 """
@@ -11,8 +12,8 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from farptr.network.latency import short
 from farptr.network.links import link as make_link
+from farptr.network.links import words_of
 from farptr.network.network import ANY, Access, Network, access_of, network_of, pair_of, party_name
 from farptr.network.rules import Rule
 from farptr.protocol.errors import BadNetwork, UnknownWorker
@@ -164,17 +165,17 @@ class Net:
     # ------------------------------------------------------------ step by step
 
     def hold(self) -> Change:
-        """From now on nothing arrives unless ``deliver`` lets it; ``release``, or the end of a block, ends that.
+        """From now on nothing arrives unless ``deliver`` lets it; ``release``, or the end of each block, ends that.
 
         Commands go out, and so does the news of who comes and goes; calls that wait for an answer wait for
         ``deliver``: use ``get_async``, or another thread.
         """
         self._session.flush()
         self._ask("hold")
-        return Change("everything is held", self.release)
+        return Change("everything is held", lambda: self._ask("unhold"))
 
     def release(self) -> None:
-        """The end of ``hold``: everything goes on."""
+        """Everything goes on, whoever holds it."""
         self._ask("release")
 
     def in_flight(self) -> list[InFlight]:
@@ -210,8 +211,8 @@ class Net:
         return answer["done"]
 
     def _changed(self, key: str | list[str], to: dict[str, Any], words: str) -> Change:
-        before = self._ask("change", changes=[[key, to]])
-        return Change(words, lambda: self._ask("change", changes=before))
+        numbers = self._ask("change", changes=[[key, to]])
+        return Change(words, lambda: self._ask("undo", numbers=numbers))
 
     def _pair(self, source: Party, destination: Party) -> tuple[str, str]:
         return pair_of((self._known(source), self._known(destination)))
@@ -224,5 +225,5 @@ class Net:
         return name
 
 
-def _words(described: dict[str, str]) -> str:
-    return ", ".join(f"{name} {short(text)}" for name, text in described.items()) or "perfect"
+def _words(described: dict[str, Any]) -> str:
+    return words_of(described) or "perfect"

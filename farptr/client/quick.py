@@ -41,6 +41,8 @@ def operate(
         core = session.core
         if (session.sync_mode and not settles) or core.parties.lost or not link.usable:
             return None
+        if link.turns is not None:
+            link.turns.check()
         batches = core.batches
         number = core.commands + 1
         if path is None:

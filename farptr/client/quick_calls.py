@@ -44,6 +44,8 @@ def issue(
     with link.mutex:
         if core.parties.lost or not link.usable or core.order.busy:
             return None
+        if link.turns is not None:
+            link.turns.check()
         batches = core.batches
         batch = batches.open.get(worker) or batches.batch(worker)
         number = core.commands = core.commands + 1

@@ -269,6 +269,7 @@ class Run(Account, Clock):
             if self._running:
                 self._running.close()
                 self.check_journal()
+                self.check_clock()
 
     def __enter__(self) -> Run:
         return self

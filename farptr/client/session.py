@@ -83,6 +83,8 @@ class Session:
         """Before a command, under the lock: the session is usable, and dead handles are accounted for."""
         if not self.link.usable:
             self._refuse()
+        if self.link.turns is not None:
+            self.link.turns.check()
         if self.dead:
             self.core.bury(self.dead)
 

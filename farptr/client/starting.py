@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from farptr.client.account import folder_of
@@ -82,10 +82,11 @@ def up(
         LoadFailed, StartFailed: a worker could not start; nothing is left running.
         UnusableKey: nobody has a key, or the files will not do.
         BadClock, BadNetwork: clock, costs or net are not to be understood.
+        UnknownWorker: costs or net speak of a worker that is not among them.
     """
     check_platform()
     wanted = wanted_workers(workers, may_be_none=bind is not None)
-    modelled = _clock_of(clock, costs)
+    modelled = _clock_of(clock, costs, None if bind else wanted)
     network = None if net is None else _network_of(net)
     running = start(
         wanted,
@@ -109,6 +110,7 @@ def up(
     try:
         run = join(running.info.address, sync=sync, timeout=timeout, running=running, name=running.info.name)
         run._sort(wanted)
+        run.keep_clock(modelled)
         if journal and journal != IN_MEMORY:
             run.keep_journal()
         if network is not None:
@@ -153,12 +155,12 @@ def _network_of(net: Network | str | os.PathLike[str]) -> Network:
     return network_of(net)
 
 
-def _clock_of(clock: str, costs: Any) -> dict[str, Any] | None:
+def _clock_of(clock: str, costs: Any, workers: Collection[str] | None) -> dict[str, Any] | None:
     if clock == "wall" and costs is None:
         return None
     from farptr.clock.settings import clock_of
 
-    return clock_of(clock, costs)
+    return clock_of(clock, costs, workers)
 
 
 def send(value: Any, worker: Worker) -> Pointer:

@@ -3,7 +3,7 @@
 Laws
     Before it sleeps on the socket a client has sent all that it has to say, and then an IDLE: once for each time that
     something has come or was said since the last one. Time goes on only after that.
-    One thread does all this. Another would make the order of what is sent depend on who is faster.
+    One thread does all this, and issues all commands: another would make their order depend on who is faster.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from farptr.journal.reading import Reader
 from farptr.journal.records import Record
+from farptr.protocol.errors import JournalError
 
 
 class Difference(NamedTuple):
@@ -25,10 +26,26 @@ KEPT = 5
 
 
 def first_difference(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> Difference | None:
-    """Where two journals differ, None if nowhere; raises what ``Reader`` does."""
+    """Where two journals differ, None if nowhere; raises what ``Reader`` does.
+
+    JournalError for one that is alike as far as it goes, and was cut off there: nobody knows what came after that.
+    """
     before: list[Record] = []
-    for number, (a, b) in enumerate(itertools.zip_longest(Reader(one), Reader(other)), 1):
+    readers = Reader(one), Reader(other)
+    for number, (a, b) in enumerate(itertools.zip_longest(*readers), 1):
+        if a is None or b is None:
+            _check_whole(readers[a is not None])
         if a != b:
             return Difference(number, a, b, before)
         before = [*before[1 - KEPT :], a] if a is not None else before
+    for reader in readers:
+        _check_whole(reader)
     return None
+
+
+def _check_whole(reader: Reader) -> None:
+    if reader.cut:
+        raise JournalError(
+            f"{reader.path} cannot be compared: {reader.cut}",
+            hint="its disk needs room for both journals; `farptr run --journal DIR` writes them elsewhere",
+        )

@@ -11,8 +11,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from farptr.network.latency import NONE, Latency, latency
-from farptr.network.units import rate_bytes_s, share, time_s
+from farptr.network.latency import NONE, Latency, latency, short
+from farptr.network.units import rate_bytes_s, said, share, time_s
 from farptr.protocol.errors import BadNetwork
 
 PACKET_BYTES = 1460
@@ -44,22 +44,27 @@ class Link:
         """Whether it does nothing at all."""
         return self == PERFECT
 
-    def described(self) -> dict[str, str]:
-        """What differs from a perfect link, in words with units, as ``link`` reads them."""
-        rate = self.bandwidth_bytes_s * 8
+    def described(self) -> dict[str, Any]:
+        """What differs from a perfect link, in words with units, as ``link`` reads them; ``down`` is True."""
+        rate = self.bandwidth_bytes_s
         words = {
             "latency": self.latency.text if self.latency != NONE else "",
-            "jitter": _exact(self.jitter_s, 1e3, "ms", "s") if self.jitter_s else "",
-            "bandwidth": _exact(rate, 1e-6, "Mbit/s", "bit/s") if rate < math.inf else "",
-            **{name: _exact(value * 100, 1, "%", "%") for name in _SHARES if (value := getattr(self, name))},
+            "jitter": said(self.jitter_s, "ms") if self.jitter_s else "",
+            "bandwidth": said(rate, "Mbit/s") if rate < math.inf else "",
+            **{name: said(value, "%") for name in _SHARES if (value := getattr(self, name))},
         }
-        return {name: text for name, text in words.items() if text} | ({"down": "yes"} if self.down else {})
+        return {name: text for name, text in words.items() if text} | ({"down": True} if self.down else {})
 
 
-def _exact(value: float, factor: float, unit: str, plain: str) -> str:
-    """A number with the nicer unit, where it can be read back exactly."""
-    nice = f"{value * factor:g}"
-    return f"{nice} {unit}" if float(nice) / factor == value else f"{value!r} {plain}"
+def words_of(described: Mapping[str, Any]) -> str:
+    """What ``Link.described`` gave, for people; empty for a perfect link."""
+    return ", ".join(name if name == "down" else f"{name} {short(text)}" for name, text in described.items())
+
+
+def _down(given: object) -> bool:
+    if not isinstance(given, bool):
+        raise BadNetwork(f"a link is `down` or it is not: {given!r} is not true or false")
+    return given
 
 
 PERFECT = Link()
@@ -68,7 +73,7 @@ _READERS: dict[str, Any] = {
     "latency": ("latency", latency),
     "jitter": ("jitter_s", lambda text: time_s(text, "a jitter")),
     "bandwidth": ("bandwidth_bytes_s", rate_bytes_s),
-    "down": ("down", bool),
+    "down": ("down", _down),
 } | {name: (name, lambda text, name=name: share(text, f"a {name}")) for name in _SHARES}
 FIELDS = tuple(_READERS)
 """What a link is described by."""

@@ -6,8 +6,9 @@ Laws
     2. A message passes up its sender's access, over the link of the pair, and down its receiver's access. At each it
        waits for what came there before, and takes ``bytes / bandwidth``, then the latency. It goes on while it comes
        in (cut-through): its first bit leaves before its last one is there, so a way takes what its slowest part does.
-    3. Packets that are lost are sent again after ``retry``, which doubles each time, as long as the message is not
-       older than ``give_up``; then it arrives as lost. Whatever is sent takes its time, as often as it is sent.
+    3. Packets that are lost are sent again after ``retry``, which doubles each time, and begins anew when something has
+       come through. When nothing has for ``give_up``, the message arrives as lost. Whatever is sent takes its time, as
+       often as it is sent.
     4. What the broker itself says to a party (``behind``) arrives at once, but after everything that was on its way to
        that party before.
     5. The same calls with the same seed give the same arrivals.
@@ -24,11 +25,12 @@ import math
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from farptr.network.layers import Layers
 from farptr.network.links import PACKET_BYTES, Link
 from farptr.network.network import Access, Network, Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from random import Random
 
 UP, DOWN = "up", "down"
@@ -41,7 +43,7 @@ class Flight:
 
     __slots__ = (
         "arrived", "bytes", "destination", "for_nobody", "holds_up", "item", "knows", "last_s", "lost", "number",
-        "packets", "parked", "retry_s", "sent_s", "source", "stage", "transmitted_bytes", "waits",
+        "packets", "parked", "retry_s", "sent_s", "since_s", "source", "stage", "transmitted_bytes", "waits",
     )  # fmt: skip
 
     def __init__(self, number: int, now_s: float, pair: Pair, wire_bytes: int, item: Any, retry_s: float) -> None:
@@ -53,6 +55,8 @@ class Flight:
         """How many are lost on this way so far."""
         self.stage = 0
         self.retry_s = retry_s
+        self.since_s = -1.0
+        """When it was first sent, or when something of it last came through; below 0 before that."""
         self.transmitted_bytes = 0
         self.lost = ""
         """Why it will not come through."""
@@ -97,6 +101,7 @@ class Model:
         self._changes = deque(network.changes)
         self._cut: dict[Pair, int] = {}
         """Partitions, by pair: how many say so."""
+        self._layers = Layers()
         self._held = False
         """Step mode: what is sent stays until it is let through."""
         self.lost_messages = 0
@@ -182,6 +187,8 @@ class Model:
         start_s = max(now_s, self._busy.get(place, (0.0, 0.0))[1])
         end_s = max(start_s + (out_bytes + extra) / link.bandwidth_bytes_s, flight.last_s)
         self._busy[place] = (start_s, end_s)
+        if flight.since_s < 0:
+            flight.since_s = start_s
         sent_bytes = extra + (0 if flight.stage else out_bytes)
         flight.transmitted_bytes += sent_bytes
         self.transmitted_bytes += sent_bytes
@@ -193,6 +200,8 @@ class Model:
         if link.reorder and self._rng.random() < link.reorder:
             late_s += link.latency.draw(self._rng, count)
         if lost:
+            if lost < sent:
+                flight.since_s, flight.retry_s = end_s, self.network.retry
             self._again(flight, lost, end_s)
             return
         flight.last_s = end_s + late_s
@@ -204,10 +213,10 @@ class Model:
         again_s = end_s + flight.retry_s
         flight.packets, flight.stage = lost, 0
         flight.retry_s *= 2
-        if again_s - flight.sent_s > self.network.give_up:
+        if again_s - flight.since_s > self.network.give_up:
             seconds = f"{self.network.give_up:g} s"
             flight.lost = f"nothing came through from {flight.source} to {flight.destination} within {seconds}"
-            again_s = max(end_s, flight.sent_s + self.network.give_up)
+            again_s = max(end_s, flight.since_s + self.network.give_up)
         flight.last_s = again_s
         self._push(again_s, flight)
 
@@ -251,13 +260,27 @@ class Model:
 
     # ------------------------------------------------------------ changed at run time
 
-    def change(self, changes: list[tuple[str | Pair, Access | Link | None]]) -> None:
-        """Accesses and links become others; None: as if nothing had been said of them. What is on its way goes on."""
+    def change(self, changes: list[tuple[str | Pair, Access | Link | None]]) -> list[int]:
+        """Accesses and links become others; None: as if nothing had been said of them. Gives numbers for ``undo``.
+
+        What is on its way goes on.
+        """
+        numbers = []
+        for key, to in changes:
+            of: Mapping[Any, Any] = self.network.links if isinstance(key, tuple) else self.network.parties
+            numbers.append(self._layers.put(key, to, of.get(key)))
         self.network = self.network.with_changes(changes)
+        return numbers
+
+    def undo(self, numbers: Iterable[int]) -> None:
+        """Take changes back; those that are not there any more change nothing."""
+        held = [found for number in numbers if (found := self._layers.take(number)) is not None]
+        self.network = self.network.with_changes(held)
 
     def replace(self, network: Network, now_s: float) -> None:
         """Another network from now on, whose changes count from now."""
         self.network, self._changes, self._start_s = network, deque(network.changes), now_s
+        self._layers = Layers()
 
     def cuts(self) -> list[Pair]:
         """The partitions there are."""

@@ -19,9 +19,9 @@ from farptr.protocol.errors import BadNetwork
 from farptr.protocol.names import check_name
 
 ANY = "*"
-RETRY_S = 0.2
+RETRY = "200 ms"
 """Linux's least time before TCP sends again (TCP_RTO_MIN); it doubles each time (RFC 6298, 5.5)."""
-GIVE_UP_S = 10.0
+GIVE_UP = "10 s"
 Pair = tuple[str, str]
 
 
@@ -48,11 +48,11 @@ class Network:
 
     Args:
         everybody: the access of parties that are not named: a preset, a link, or ``{"up": …, "down": …}``.
-        parties: accesses by name; the client is ``me``.
+        parties: accesses by name; the client is ``me``, ``"*"`` whoever is not named.
         links: by (source, destination); ``"*"`` stands for any party, and a named link beats it.
         changes: (time, party or pair, access or link): what becomes of it then.
-        retry: after which time what was lost is sent again; it doubles each time.
-        give_up: after which time a message that does not come through fails.
+        retry: after which time what was lost is sent again; it doubles each time, until something comes through.
+        give_up: a message of which nothing comes through for this time fails.
 
     A link or access is a preset's name, or what ``farptr.network.links.link`` takes. Raises BadNetwork.
     """
@@ -61,25 +61,28 @@ class Network:
     parties: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     links: Mapping[Pair, Any] = dataclasses.field(default_factory=dict)
     changes: Iterable[Any] = ()
-    retry: Any = RETRY_S
-    give_up: Any = GIVE_UP_S
+    retry: Any = RETRY
+    give_up: Any = GIVE_UP
 
     def __post_init__(self) -> None:
         put = object.__setattr__
+        _tables(self.parties, self.links, self.changes)
         put(self, "everybody", access_of(self.everybody))
         put(self, "parties", {party_name(name): access_of(given) for name, given in self.parties.items()})
         put(self, "links", {pair_of(pair): link(given) for pair, given in self.links.items()})
         put(self, "changes", tuple(sorted(map(_change, self.changes), key=lambda change: change.at_s)))
         for name in ("retry", "give_up"):
-            given = getattr(self, name)
-            put(self, name, given if isinstance(given, float) else time_s(given, f"`{name}`"))
+            put(self, name, time_s(getattr(self, name), f"`{name}`"))
         if not 0 < self.retry <= self.give_up:
             raise BadNetwork("`retry` is to be more than nothing, and not more than `give_up`")
 
     def access(self, name: str) -> Access:
-        """How a party is connected."""
-        found: Access = self.parties.get(name, self.everybody)
-        return found
+        """How a party is connected: as named, as anybody, or as everybody."""
+        found: Access | None = self.parties.get(name) or self.parties.get(ANY)
+        if found is not None:
+            return found
+        everybody: Access = self.everybody
+        return everybody
 
     def between(self, source: str, destination: str) -> Link:
         """The link of a pair: named, from or to anybody, or perfect."""
@@ -98,7 +101,7 @@ class Network:
                 of.pop(key, None)
             else:
                 of[key] = to
-        return dataclasses.replace(self, parties=parties, links=links)
+        return dataclasses.replace(self, parties=parties, links=links, **self._times())
 
     def names(self) -> set[str]:
         """Everybody it speaks of by name."""
@@ -144,9 +147,11 @@ class Network:
             "parties": {name: _said(given) for name, given in self.parties.items()},
             "links": [{"from": a, "to": b, **_said(given)} for (a, b), given in self.links.items()],
             "changes": [{"at": f"{c.at_s!r} s", **_said_key(c.key), **_said(c.to)} for c in self.changes],
-            "retry": f"{self.retry!r} s",
-            "give_up": f"{self.give_up!r} s",
+            **self._times(),
         }
+
+    def _times(self) -> dict[str, str]:
+        return {"retry": f"{self.retry!r} s", "give_up": f"{self.give_up!r} s"}
 
 
 def network_of(given: Network | str | os.PathLike[str] | None) -> Network:
@@ -208,6 +213,14 @@ def _change(given: Any) -> Change:
     return Change(time_s(at, "the time of a change"), key, access_of(to) if isinstance(key, str) else link(to))
 
 
+def _tables(parties: object, links: object, changes: object) -> None:
+    for what, given, example in (("parties", parties, '{"julie": "3G"}'), ("links", links, '{("a", "b"): "3G"}')):
+        if not isinstance(given, Mapping):
+            raise BadNetwork(f"`{what}` is to be a table, not {given!r}", hint=f"{what}={example} is one")
+    if not isinstance(changes, Iterable) or isinstance(changes, str | Mapping):
+        raise BadNetwork(f"`changes` is to be a list, not {changes!r}", hint='changes=[("10 s", "julie", "3G")] is one')
+
+
 def _rows(found: Any, what: str) -> list[Mapping[str, Any]]:
     if not isinstance(found, list) or not all(isinstance(row, Mapping) for row in found):
         raise BadNetwork(f"`{what}` is to be a list of tables", hint=f"in TOML: [[{what}]]")
@@ -230,6 +243,6 @@ def _said_key(key: str | Pair) -> dict[str, str]:
 def _said(given: Access | Link) -> dict[str, Any]:
     if isinstance(given, Link):
         return given.described()
-    if given.up == given.down:
+    if given.up == given.down and not given.up.down:  # beside `up`, `down` is the way down
         return given.up.described()
     return {"up": given.up.described(), "down": given.down.described()}

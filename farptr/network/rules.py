@@ -2,6 +2,7 @@
 
 Law
     The first rule that fits decides; one with ``times`` fits that often. Without one an envelope passes.
+    There is no rule that could never decide, since another before it always does.
 """
 
 from __future__ import annotations
@@ -52,9 +53,12 @@ class Rule:
         """Whether it is about that envelope."""
         return self.source in (ANY, pair[0]) and self.destination in (ANY, pair[1]) and self.what in (ANY, what)
 
-    @property
-    def about(self) -> tuple[str, str, str]:
-        """Which envelopes it means."""
+    def covers(self, other: Rule) -> bool:
+        """Whether it decides about all that the other means, and always."""
+        pairs = zip(self._about(), other._about(), strict=True)
+        return self.times is None and all(mine in (ANY, its) for mine, its in pairs)
+
+    def _about(self) -> tuple[str, str, str]:
         return (self.source, self.destination, self.what)
 
     @classmethod
@@ -77,10 +81,11 @@ class Rules:
     def add(self, rule: Rule) -> int:
         """One more, behind the others; its number. Raises BadNetwork for one that another contradicts for good."""
         for other in self._rules.values():
-            if other.about == rule.about and other.times is None:
+            if other.covers(rule):
                 raise BadNetwork(
-                    f"a rule for envelopes {_said(rule)} says {other.do!r} already, and always",
-                    hint="take that one away first",
+                    f"a rule for envelopes {_said(other)} says {other.do!r} already, and always: one for envelopes "
+                    f"{_said(rule)} would never decide",
+                    hint="take that one away first; the first rule that fits decides, so exceptions come before it",
                 )
         number = next(self._numbers)
         self._rules[number] = rule

@@ -18,7 +18,9 @@ _RATES = {
     "B/s": 1.0, "kB/s": 1e3, "MB/s": 1e6, "GB/s": 1e9,
 }  # fmt: skip
 _SHARES = {"%": 0.01}
+_PLAIN = ((_TIMES, "s"), (_RATES, "B/s"), (_SHARES, "%"))
 _LONGEST_S = 1e9
+_SLOWEST_BYTES_S = 1 / 8
 _QUANTITY = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\d\s.]\S*)?\s*")
 
 
@@ -32,12 +34,21 @@ def rate_bytes_s(text: object, what: str = "a bandwidth") -> float:
     found = _read(text, what, _RATES, math.inf)
     if not found:
         raise BadNetwork(f"{what} of {text!r}: nothing would come through", hint="sim.net.partition cuts a link")
+    if found < _SLOWEST_BYTES_S:
+        raise BadNetwork(f"{what} of {text!r} is less than a model can mean", hint="1 bit/s is the least")
     return found
 
 
 def share(text: object, what: str = "a share") -> float:
     """A share of 1: ``"1 %"`` is 0.01; 100 % at most."""
     return _read(text, what, _SHARES, 1.0)
+
+
+def said(value: float, unit: str) -> str:
+    """Seconds, bytes a second or a share in this unit; in a plainer one, where only that is read back exactly."""
+    units, plain = next(row for row in _PLAIN if unit in row[0])
+    nice = f"{value / units[unit]:g}"
+    return f"{nice} {unit}" if float(nice) * units[unit] == value else f"{value / units[plain]!r} {plain}"
 
 
 def _read(text: object, what: str, units: Mapping[str, float], most: float) -> float:

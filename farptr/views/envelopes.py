@@ -24,12 +24,12 @@ class Envelopes:
         if isinstance(record, Came):
             h = record.header
             data = f" {h.value_bytes:,} B of data" if h.value_bytes else ""
-            way = f"{self._called(record.source)} → {self._called(h.destination)}"
+            way = f"{self.called(record.source)} → {self.called(h.destination)}"
             return _text(record.time_ns, f"{way} {Kind(h.kind).name} #{h.sequence} {record.wire_bytes:,} B{data}")
         if isinstance(record, Handed):
             if record.source:
                 return None
-            return _text(record.time_ns, f"{BROKER} → {self._called(record.destination)} {Kind(record.kind).name}")
+            return _text(record.time_ns, f"{BROKER} → {self.called(record.destination)} {Kind(record.kind).name}")
         return self._fact(record)
 
     def _fact(self, fact: Fact) -> Text | None:
@@ -40,13 +40,14 @@ class Envelopes:
         if fact.what == "parties":
             self._names |= {party[0]: party[1] for party in f["parties"]}
         if fact.what == "left":
-            return _text(fact.time_ns, f"{self._called(f['party'])} left: {f['why']}")
+            return _text(fact.time_ns, f"{self.called(f['party'])} left: {f['why']}")
         if fact.what == "dropped":
-            way = f"{self._called(f['source'])} → {self._called(f['destination'])}"
+            way = f"{self.called(f['source'])} → {self.called(f['destination'])}"
             return _text(fact.time_ns, f"{way} {Kind(f['kind']).name} dropped: {f['why']}", "red")
         return None
 
-    def _called(self, number: int) -> str:
+    def called(self, number: int) -> str:
+        """A party by the name that it joined with."""
         return self._names.get(number, f"party {number}")
 
 

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from farptr.network.latency import short
+from farptr.network.links import words_of
 
 
 def shown(state: dict[str, Any]) -> RenderableType:
@@ -34,10 +34,9 @@ def shown(state: dict[str, Any]) -> RenderableType:
     return Group(first, *map(Text, lines))
 
 
-def _add(table: Table, source: str, destination: str, described: dict[str, str]) -> None:
+def _add(table: Table, source: str, destination: str, described: dict[str, Any]) -> None:
     if described:
-        words = ", ".join(f"{name} {short(text)}" for name, text in described.items())
-        table.add_row(Text(source), Text(destination), Text(words))
+        table.add_row(Text(source), Text(destination), Text(words_of(described)))
 
 
 def _rule(rule: dict[str, Any]) -> str:

@@ -41,8 +41,12 @@ def folder(tmp_path: Path) -> Path:
         ("net.toml", NET),
         ("counted.py", COUNTED),
         ("costs.toml", "add = '3 s'"),
+        ("bob.toml", "else = '1 s'\n[worker]\nbob = '3 s'"),
+        ("gone.toml", f"measured = '{tmp_path}/there/costs.json'"),
+        ("gone.py", textwrap.dedent(PROGRAM) + "import shutil; shutil.rmtree('there')"),
     ):
         (tmp_path / name).write_text(textwrap.dedent(text))
+    (tmp_path / "there").mkdir()
     return tmp_path
 
 
@@ -67,6 +71,9 @@ def test_the_first_event_that_differs_is_shown_with_both_sides(folder):
     assert "the two runs differ, first in event" in done.stderr
     sides = [line[:2] for line in done.stderr.splitlines()]
     assert sides.count("1:") == sides.count("2:") == 1
+    assert "me → w2 COMMAND" in done.stderr
+    assert "party" not in done.stderr
+    assert "Handed(" not in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -78,6 +85,8 @@ def test_the_first_event_that_differs_is_shown_with_both_sides(folder):
         (["--clock", "virtual", "--costs", "5", "program.py"], 2, "no unit"),
         (["--clock", "virtual", "--costs", "none.toml", "program.py"], 2, "none.toml"),
         (["--clock", "lunar", "program.py"], 2, "lunar"),
+        (["--clock", "virtual", "--costs", "bob.toml", "program.py"], 2, "no worker called 'bob'"),
+        (["--clock", "virtual", "--costs", "gone.toml", "gone.py"], 0, "no measured costs were kept in"),
     ],
 )
 def test_what_cannot_be_meant(folder, words, code, says):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import farptr as fp
+from farptr.client.clock import CostsNotKept
 from farptr.client.realtime import NOTICED_S, RealTimePassed
 from farptr.network.network import Network
 from farptr.protocol.errors import BadClock, LinkLost
@@ -109,6 +110,25 @@ def test_what_is_no_time_to_sleep(seconds):
         with pytest.raises(BadClock, match="no time to sleep"):
             sim.sleep(seconds)
         assert sim.now == 0.0
+
+
+def test_costs_of_nobody_are_refused(tmp_path):
+    """They would be no costs at all, and nobody would notice."""
+    with pytest.raises(fp.UnknownWorker, match="bob"):
+        fp.up("julie", clock="virtual", costs={"worker": {"bob": "1 s"}})
+    (tmp_path / "costs.json").write_text('{"format": 1, "unit": "s", "turns": {"bob": [1.0]}}')
+    with pytest.raises(BadClock, match="costs of bob"):
+        fp.up("julie", clock="virtual", costs={"measured": tmp_path / "costs.json"})
+
+
+def test_measured_costs_that_cannot_be_kept_are_told(tmp_path):
+    folder = tmp_path / "there"
+    folder.mkdir()
+    sim = virtual("julie", costs={"measured": folder / "costs.json"})
+    fp.send([1, 2], sim[0]).get()
+    folder.rmdir()
+    with pytest.warns(CostsNotKept, match=r"costs\.json"):
+        sim.close()
 
 
 def test_measured_costs_are_replayed(tmp_path):
@@ -207,19 +227,23 @@ def test_another_thread_is_refused_and_the_first_goes_on():
         (julie,) = sim
         x = fp.send([1, 2], julie)
         caught: list[BaseException] = []
+        # What only goes into a batch, too: its place there would depend on who is faster.
+        uses = [lambda: x + 1, lambda: x @ x, lambda: np.exp(x), x.get_copy, x.get_async, lambda: fp.send([1], julie)]
 
         def use() -> None:
-            try:
-                x.get_copy()
-            except BaseException as error:
-                caught.append(error)
+            for one in uses:
+                try:
+                    one()
+                except BaseException as error:
+                    caught.append(error)
 
         thread = threading.Thread(target=use)
         thread.start()
         thread.join(20)
-        assert isinstance(caught[0], BadClock)
-        assert "one thread" in str(caught[0])
+        assert [type(error) for error in caught] == [BadClock] * len(uses)
+        assert all("one thread" in str(error) for error in caught)
         assert x.get_copy().tolist() == [1, 2]
+        assert julie.count() == 1
 
 
 def test_a_second_client_is_refused():

@@ -133,6 +133,17 @@ def test_the_example_on_slow_links_takes_the_time_that_the_links_take(tmp_path):
     assert [share for *_, share in rows[:-1]] == ["100"] * 6
 
 
+def test_a_plot_without_matplotlib_is_refused_before_anything_is_computed():
+    lines = (
+        "import runpy, sys; sys.modules['matplotlib'] = None; "
+        "sys.argv = [sys.argv[1], '--plot', 'f.svg']; runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    command = [sys.executable, "-c", lines, str(EXAMPLES / "federated_on_3g.py")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "farptr[plot]" in done.stderr
+
+
 def test_the_example_on_digits_is_short():
     assert len((EXAMPLES / "federated_digits.py").read_text().splitlines()) < 60
 

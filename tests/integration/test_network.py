@@ -74,6 +74,21 @@ def test_a_partition_is_told_and_what_was_not_touched_goes_on(sim):
     assert p.get_copy() == 1.0
 
 
+def test_a_party_that_is_down_from_the_beginning_and_again_later(processes):
+    net = fp.Network(parties={"toby": {"down": True}}, give_up="300 ms")
+    run = processes("julie", "toby", own=True, net=net)
+    julie, toby = run
+    with pytest.raises(fp.LinkLost):
+        fp.send([1.0], toby).get()
+    run.net.party(toby, down=True)
+    with run.net.party(toby, "LAN"):
+        assert fp.send([1.0], toby).get() == 1.0
+    assert run.net.network.access("toby").up.down
+    with run.net.party("*", down=True), pytest.raises(fp.LinkLost):
+        fp.send([2.0], julie).get()
+    assert fp.send([2.0], julie).get() == 2.0
+
+
 def test_a_partition_between_workers_fails_what_is_pushed(sim):
     julie, toby = sim
     sim.net.set(fp.Network(give_up="300 ms"))
@@ -120,6 +135,23 @@ def test_step_by_step(sim):
             answers[0].result(10)
         with pytest.raises(fp.BadNetwork, match="not held"):
             sim.net.deliver(99)
+
+
+def test_blocks_of_two_clients_end_what_they_began(sim):
+    """Who comes second and leaves first, or last, ends nothing of the other's."""
+    julie, _ = sim
+    p = fp.send([1.0], julie)
+    sim.sync()
+    with fp.connect(sim.name) as other:
+        with sim.net.hold(), sim.net.link("me", julie, latency="1 ms"):
+            answer = p.get_async()
+            with other.net.hold(), sim.net.hold():
+                later = other.net.link("me", "julie", latency="2 ms")
+            assert [flight.held for flight in sim.net.in_flight()] == [True]
+        assert answer.result() == 1.0
+        assert sim.net.network.between("me", "julie").latency.text == "2 ms"
+        later.undo()
+        assert sim.net.network.between("me", "julie").perfect
 
 
 @pytest.mark.parametrize(
@@ -239,6 +271,11 @@ def test_from_the_command_line(base):
             fp.send([1.0], sim["toby"]).get()
         ok("link", "me", "toby", "--perfect")
         assert fp.send([1.0], sim["toby"]).get() == 1.0
+    assert "network julie down" in " ".join(ok("link", "julie", "--down").split())
+    ok("link", "julie", "--perfect")
+    ok("link", "*", "--preset", "3G")
+    with fp.connect() as sim:
+        assert sim.net.network.access("toby").up.latency.typical_s == 0.15
     for wrong, words in (
         (["julie", "bob", "--latency", "1ms"], "bob"),
         (["julie", "toby", "--latency", "1"], "no unit"),
@@ -250,7 +287,7 @@ def test_from_the_command_line(base):
 
 
 def test_a_file_that_cannot_be_meant_starts_nothing(base):
-    for text, words in (("everybody = 5", "net.toml"), ("[parties]\nbob = '3G'", "bob")):
+    for text, words in (("everybody = 5", "net.toml"), ("[parties]\nbob = '3G'", "bob"), ("parties = 3", "parties")):
         (base / "net.toml").write_text(text)
         assert words in " ".join(refused(2, "up", "julie", "-d", "--net", "net.toml", cwd=base))
     refused(3, "down")

@@ -23,6 +23,26 @@ def arrivals(made: Model, until_s: float = FAR) -> dict[object, float]:
     return out
 
 
+def test_a_large_message_on_a_slow_link_with_losses_comes_through() -> None:
+    """It takes longer than `give_up` to be sent at all; as long as something comes through nobody gives up."""
+    made = model(links={("a", "b"): {"bandwidth": "2 Mbit/s", "loss": "30 %"}}, give_up="3 s")
+    made.send(0.0, ("a", "b"), 4_000_000, "x")
+    ((time_s, _, lost),) = made.due(FAR)
+    made.check()
+    assert not lost
+    assert 16 / 0.7 < time_s < 16 / 0.7 + 14 * 3, "what is sent again, and a pause before each time"
+
+
+def test_a_large_message_of_which_nothing_comes_through_any_more_fails_in_time() -> None:
+    made = model(links={("a", "b"): {"bandwidth": "1 MB/s", "loss": "30 %"}}, give_up="3 s")
+    made.send(0.0, ("a", "b"), 1_000_000, "x")
+    made.due(0.5)  # the first time it is on its way, and some of it will come through
+    made.cut(("a", "b"), 1)
+    ((time_s, _, lost),) = made.due(FAR)
+    assert "nothing came through" in lost
+    assert time_s == pytest.approx(1.0 + 3.0), "since the last of it that did"
+
+
 def test_without_a_description_everything_arrives_at_once() -> None:
     made = model()
     made.send(5.0, ("a", "b"), 100, "x")

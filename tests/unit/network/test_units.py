@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
+from rich.console import Console
 
 from farptr.network.latency import latency, reads_a_file, short
 from farptr.network.links import PERFECT, PRESETS, link
 from farptr.network.network import Access, Network
 from farptr.network.units import rate_bytes_s, share, time_s
 from farptr.protocol.errors import BadName, BadNetwork
+from farptr.views.network import shown
 
 
 @pytest.mark.parametrize(
@@ -39,7 +43,7 @@ def test_what_is_no_time(text: object) -> None:
         time_s(text)
 
 
-@pytest.mark.parametrize("text", ["0 bit/s", "10", "10 Mbit", "10 mbit/s", "-1 B/s"])
+@pytest.mark.parametrize("text", ["0 bit/s", "0.9 bit/s", "1e-300 Gbit/s", "10", "10 Mbit", "10 mbit/s", "-1 B/s"])
 def test_what_is_no_bandwidth(text: str) -> None:
     with pytest.raises(BadNetwork, match="a bandwidth of"):
         rate_bytes_s(text)
@@ -185,6 +189,7 @@ def test_a_file(tmp_path) -> None:
         "speed = 1", "everybody = 5", "links = 3", "[parties]\njulie = { latency = 50 }", "[[links]]\nfrom = 'a'",
         "[[links]]\nfrom = 'a'\nto = 'a'", "[[links]]\nparty = 'a'", "give_up = '100 ms'", "retry = '0 s'", "x = [",
         "[[links]]\nfrom='a'\nto='b'\n[[links]]\nfrom='a'\nto='b'\nloss='1 %'", "[[changes]]\nparty='a'\nloss='1 %'",
+        "parties = 3", "[parties]\njulie = { down = 'no' }", "retry = 0.5",
         "[parties]\njulie = { up = 'LAN', loss = '1 %' }", "[[changes]]\nat='1 s'\nparty='a'\nfrom='b'\nto='c'",
     ],
 )  # fmt: skip
@@ -192,6 +197,64 @@ def test_files_that_cannot_be_meant_name_themselves(text: str, tmp_path) -> None
     (tmp_path / "net.toml").write_text(text)
     with pytest.raises(BadNetwork, match=r"net\.toml"):
         Network.from_toml(tmp_path / "net.toml")
+
+
+DOWN = [
+    {"everybody": {"down": True}},
+    {"parties": {"julie": {"down": True, "latency": "5 ms"}}},
+    {"parties": {"julie": {"up": {"down": True}}}},
+    {"links": {("julie", "toby"): {"down": True}}},
+    {"changes": [("1 s", "julie", {"down": True}), ("2 s", ("julie", "toby"), {"down": True})]},
+]
+
+
+@pytest.mark.parametrize("words", [*DOWN, {"parties": {"*": "3G"}}, {"retry": "1 ms", "give_up": "123.456 ms"}])
+def test_a_table_says_the_same_network(words: dict[str, Any]) -> None:
+    """It is what travels to the broker: nobody who says that something is down must be misunderstood there."""
+    made = Network(**words)
+    assert Network.from_table(made.to_table()) == made
+
+
+def test_what_is_down_is_said_so_in_the_table_for_people() -> None:
+    net = Network(everybody="3G", parties={"julie": {"down": True}})
+    state = {"table": net.to_table(), "cuts": [], "rules": [], "in_flight": [], "lost_messages": 0}
+    console = Console(file=io.StringIO(), width=100)
+    console.print(shown(state))
+    told = [" ".join(line.split()) for line in console.file.getvalue().splitlines()]
+    assert told[1:] == [
+        "* network latency 150 ms, bandwidth 0.768 Mbit/s",
+        "network * latency 150 ms, bandwidth 1.6 Mbit/s",
+        "julie network down",
+        "network julie down",
+    ]
+
+
+@pytest.mark.parametrize("value", ["no", "false", "yes", 0, 1, None])
+def test_down_is_true_or_false(value: object) -> None:
+    """Of a text nobody knows what it means: that of `no` is true for Python."""
+    with pytest.raises(BadNetwork, match="true or false"):
+        Network(links={("a", "b"): {"down": value}})
+
+
+@pytest.mark.parametrize("words", [{"retry": 0.5}, {"give_up": 20.0}, {"give_up": math.inf}, {"retry": 1}])
+def test_a_number_alone_is_no_time_here_either(words: dict[str, Any]) -> None:
+    with pytest.raises(BadNetwork, match="no unit"):
+        Network(**words)
+
+
+@pytest.mark.parametrize(
+    "words", [{"parties": ["a"]}, {"parties": 3}, {"links": [("a", "b")]}, {"changes": 3}, {"changes": None}]
+)
+def test_what_is_no_table_is_named(words: dict[str, Any]) -> None:
+    with pytest.raises(BadNetwork, match=next(iter(words))):
+        Network(**words)
+
+
+def test_a_star_is_every_party_that_is_not_named() -> None:
+    net = Network(everybody="LAN", parties={"*": "3G", "julie": "4G"})
+    assert net.access("toby").up == PRESETS["3G"].up
+    assert net.access("julie").up == PRESETS["4G"].up
+    assert net.with_changes([("*", None)]).access("toby").up == PRESETS["LAN"].up
 
 
 def test_the_pages_file(tmp_path) -> None:
