@@ -35,8 +35,8 @@ def ledger(path: str | None, by_party: bool, csv: bool, never: tuple[str, ...], 
       farptr ledger --never-saw me=julie/gradient --unless aggregate
 
     Exit codes:
-      1  the journal is damaged or of another version     2  no such party
-      3  no journal in that place     11  somebody saw what --never-saw names
+      1  the journal is damaged or of another version; --never-saw or --unless names what never was
+      2  no such party     3  no journal in that place     11  somebody saw what --never-saw names
     """
     from farptr.ledger.account import open_journal
 
