@@ -3,7 +3,7 @@
 Laws
     It ends when the broker's end of the socket is closed, however that came about, after it has written all that the
     ring then holds; when it has been asked to close, at once. It heeds no signal that is meant for the run.
-    While it lives, the journal's directory is locked (``folder.wait_written``).
+    While it writes, the journal's directory is locked (``folder.wait_written``): until it ends, or has trouble.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _live(ring: Ring, recorder: Recorder, its: socket.socket, lock: int) -> NoRe
     code = 1
     try:
         _settle_in({its.fileno(), lock, recorder.fileno()})
-        Writing(ring, recorder, its).run()
+        Writing(ring, recorder, its, lock).run()
         code = 0
     except BaseException:  # whatever it is, it must not unwind into the broker's stack
         with contextlib.suppress(Exception):
@@ -95,8 +95,9 @@ def _settle_in(keep: set[int]) -> None:
 class Writing:
     """The loop of the writing process."""
 
-    def __init__(self, ring: Ring, recorder: Recorder, its: socket.socket) -> None:
+    def __init__(self, ring: Ring, recorder: Recorder, its: socket.socket, lock: int) -> None:
         self._ring, self._recorder, self._socket = ring, recorder, its
+        self._lock = lock
         self._told = ""
         self._orphaned = False
 
@@ -120,6 +121,9 @@ class Writing:
             return False
         asked = self._recorder.take(items)
         self._ring.give_back()
+        if self._recorder.trouble and self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
         if asked or (self._recorder.trouble and not self._told):
             self._told = self._recorder.trouble
             self._tell({**self._recorder.state(), "asked": asked})

@@ -8,13 +8,14 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from farptr.journal.folder import wait_written
 from farptr.journal.reading import Reader
 from farptr.journal.records import Record
 from farptr.ledger.folding import Fold
 from farptr.ledger.lineage import ANYTHING
 from farptr.ledger.receipts import Line, Receipt
 from farptr.ledger.view import View
-from farptr.protocol.errors import DataSeen, JournalDamaged, UnknownWorker, UsageError
+from farptr.protocol.errors import DataSeen, JournalDamaged, JournalError, UnknownWorker, UsageError
 from farptr.protocol.ids import id_of, worker_of
 from farptr.protocol.names import did_you_mean
 
@@ -34,6 +35,7 @@ class Ledger:
         ``until_ns``: up to that moment of the run.
         """
         self._reader = reader
+        grows = not wait_written(reader.path, 0.0)
         self._fold = fold = Fold()
         others = list(also(fold))
         with _no_collections():
@@ -43,6 +45,8 @@ class Ledger:
                     other(record)
         self.path = reader.path
         self.manifest = dict(reader.manifest)
+        self._ends_early = reader.cut if not grows else ""
+        """Why it is no account of all that passed so far; one that is written still has all of it."""
 
     # ------------------------------------------------------------ what it says of itself
 
@@ -153,10 +157,12 @@ class Ledger:
 
         What was made of a source before it got its name counts only by what that was made of. A kind says what a value
         was made of, not how little it tells: ``x + 0 * y`` is an aggregate, too. Raises UnknownWorker for names that
-        the run never had, and UsageError for a source that it never had.
+        the run never had, UsageError for a source that it never had, and JournalError where the journal does not have
+        all that passed: then nobody knows.
         """
         found = self.saw(party, source, unless=unless)
         if not found:
+            self._check_whole(party)
             return
         first = found[0]
         told = f"{first.value_bytes} bytes {first.kind}, {first.what} by {first.source}"
@@ -165,6 +171,14 @@ class Ledger:
             hint=f"error.receipts has all {len(found)} that show it; `farptr ledger --by-party` shows everything",
             receipts=found,
         )
+
+    def _check_whole(self, party: str) -> None:
+        early = self._ends_early
+        if early or self._reader.missing:
+            raise JournalError(
+                f"what {party} saw is not known: {early or self.notices[0]}",
+                hint=f"nothing of it is in what is left of {self.path}; `.saw()` and `.notices` say what is there",
+            )
 
     def _stand_in(self, party: str, version: int) -> Receipt:
         fold = self._fold

@@ -27,14 +27,20 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 import farptr as fp
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    with fp.up("julie", journal=sys.argv[1]) as sim:
+    with fp.up({"julie": sys.argv[2]}, journal=sys.argv[1]) as sim:
         x = fp.tensor([1.0, 2.0]).send(sim[0])
+        sim.ledger.assert_never_saw("me", source=sim[0]["own"].tag("#own"))
         for _ in range(60):
             x.get_copy()
             x = x + 1
         while not caught:
             sim.sync()
         print(x.get())
+        sim[0]["own"].get_copy()
+        try:
+            sim.ledger.assert_never_saw("me", source="julie/own")
+        except fp.JournalError as error:
+            print("nobody knows:", error)
 print(caught[0].message)
 """
 
@@ -148,10 +154,13 @@ def test_a_broker_that_is_killed_leaves_a_readable_journal(tmp_path):
 
 
 def test_a_disk_that_is_full_stops_the_journal_and_not_the_run(tmp_path):
+    np.savez(tmp_path / "own.npz", own=[5.0])
     done = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, timeout=60, check=True
-    )
+        [sys.executable, "-c", FULL, str(tmp_path), str(tmp_path / "own.npz")],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
     assert done.stdout.splitlines()[0] == "[61. 62.]"
+    assert "nobody knows: what me saw is not known" in done.stdout, "me saw it, and it is not in the journal"
     assert "the journal has stopped: File too large" in done.stdout
     account = fp.open_journal(tmp_path)
     assert account.receipts
