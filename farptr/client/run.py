@@ -112,7 +112,7 @@ class Run(Account, Clock):
         return workers[which]
 
     def __repr__(self) -> str:
-        state = "closed" if self._session.closed else ", ".join(self._here()) or "no workers"
+        state = "closed" if self._session.closed else ", ".join(self._workers) or "no workers"
         return f"<Run {self.name}: {state}>"
 
     def _repr_html_(self) -> str:

@@ -42,8 +42,8 @@ def silent(monkeypatch):
     return gag
 
 
-def every_display(run, *pointers):
-    return [value._repr_html_() for value in (run, *run, *pointers)]
+def every_display(*values):
+    return [value._repr_html_() for value in values]
 
 
 def test_a_chain_with_its_ids(cluster):
@@ -157,7 +157,7 @@ def test_nothing_is_sent(cluster, silent):
     q = pp + pp
     several = fp.tensor([1]).send(julie, toby)
     undo = silent(run)
-    assert all("<svg" in shown for shown in every_display(run, p, pp, q, several))
+    assert all("<svg" in shown for shown in every_display(run, julie, toby, p, pp, q, several))
     with pytest.raises(pytest.fail.Exception):
         p.get_copy()  # the check would see a question
     undo()
@@ -174,7 +174,7 @@ def test_nothing_is_waited_for_when_workers_are_stopped(processes):
         os.kill(pid, signal.SIGSTOP)
     try:
         began_s = time.monotonic()
-        shown = every_display(run, pp)
+        shown = every_display(run, julie, toby, pp)
         assert time.monotonic() - began_s < 2
         assert all("toby" in text for text in (shown[0], shown[2], shown[3]))
         assert before == (run._session.link.connection, run._session.core.commands)
