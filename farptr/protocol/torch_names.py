@@ -59,9 +59,10 @@ IN_PLACE = frozenset(
 
 KERNELS_WITH_UNDERSCORES = frozenset(
     """
-    _softmax _softmax_backward_data _log_softmax _log_softmax_backward_data _to_copy _unsafe_view _adaptive_avg_pool2d
-    _adaptive_avg_pool2d_backward _native_batch_norm_legit _native_batch_norm_legit_functional _euclidean_dist
-    _cdist_forward _cdist_backward _prelu_kernel _prelu_kernel_backward __lshift__ __rshift__ __ilshift__ __irshift__
+    _softmax _safe_softmax _softmax_backward_data _log_softmax _log_softmax_backward_data _to_copy _unsafe_view
+    _adaptive_avg_pool2d _adaptive_avg_pool2d_backward _native_batch_norm_legit _native_batch_norm_legit_functional
+    _euclidean_dist _cdist_forward _cdist_backward _prelu_kernel _prelu_kernel_backward __lshift__ __rshift__
+    __ilshift__ __irshift__
     """.split()
 )
 """Those that begin with an underscore and are run; among the others some check no bounds."""

@@ -89,14 +89,21 @@ def kernel_of(func: Any) -> Kernel:
 _HINTS = {
     "_foreach_": "foreach=False goes",
     "mkldnn_rnn": "inside `with torch.backends.mkldnn.flags(enabled=False):` it is made of kernels that are",
+    "transpose_.": "use the other form; torch's recurrent layers do it for batch_first=True",
+    "_scaled_dot_product_": "inside `with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):` it goes",
+    "_transformer_encoder_layer_fwd": "after torch.backends.mha.set_fastpath_enabled(False) it is made of others",
+    "_native_multi_head_attention": "after torch.backends.mha.set_fastpath_enabled(False) it is made of others",
 }
 """What goes in place of a kernel that is not run, by a part of its name."""
 
 
+def _hint(func: Any, otherwise: str) -> str:
+    return next((hint for part, hint in _HINTS.items() if part in str(func)), otherwise)
+
+
 def _outcome(kind: type, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Outcome:
     if not is_kernel(str(func)):
-        hints = [hint for part, hint in _HINTS.items() if part in str(func)]
-        raise UnsupportedOperation(f"{func} is not run on workers", hint=(*hints, "near(t) fetches the values")[0])
+        raise UnsupportedOperation(f"{func} is not run on workers", hint=_hint(func, "near(t) fetches the values"))
 
     def like(tensor: Any) -> Any:
         spec = tensor._spec
@@ -112,12 +119,16 @@ def _outcome(kind: type, func: Any, args: Sequence[Any], kwargs: dict[str, Any])
             f"what {func} gives cannot be told without values", hint="t.pointer is a pointer tensor that has it"
         ) from error
     results = list(found) if isinstance(found, list | tuple) else [found]
+    if not all(r is None or isinstance(r, torch.Tensor) for r in results):
+        raise UnsupportedOperation(f"{func} gives no tensor", hint="near(t) fetches the values")
     specs = tuple([None if r is None else spec_of(r) for r in results])
     changed = _changed(func)
     if changed is not None:
         target = args[changed] if isinstance(changed, int) else kwargs[changed]
         if specs[0] is not target._spec:
-            raise UnsupportedOperation(f"{func} changes the shape of a far tensor in place", hint="use the other form")
+            raise UnsupportedOperation(
+                f"{func} changes the shape of a far tensor in place", hint=_hint(func, "use the other form")
+            )
     returns = func._schema.returns
     in_list = bool(returns) and str(returns[0].type).startswith("List")
     gives = list if in_list else tuple if len(returns) > 1 else Spec

@@ -13,7 +13,7 @@ Laws
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import torch
@@ -118,6 +118,12 @@ class FarTensor(torch.Tensor):
         raise ImplicitFetch("the values of a far tensor are on its worker", hint="near(t) fetches them")
 
     tolist = __array__ = numpy
+    # torch reads these from memory, without asking: there is none, and the process would end.
+    apply_ = share_memory_ = __dlpack__ = __dlpack_device__ = numpy
+
+    def __format__(self, spec: str) -> str:
+        """As a number, of one without dimensions, which asks for its value; without ``spec`` its ``repr``."""
+        return format(self.item(), spec) if spec and not self.dim() else object.__format__(self, spec)
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise NotSerializable("a far tensor cannot be pickled", hint="near(t) fetches it")
@@ -258,5 +264,21 @@ def _item(tensor: Any) -> Any:
     return tensor._handle._value()
 
 
-for _special, _does in (("detach", _alias), ("alias", _alias), ("_local_scalar_dense", _item)):
+def _compared(compare: Callable[..., bool]) -> Callable[..., bool]:
+    """A question about the values of two, which pointers to them have answered."""
+
+    def answer(first: Any, second: Any, *more: Any, **named: Any) -> bool:
+        local = [value for value in (first, second) if type(value) is not FarTensor]
+        if local:
+            raise _is_local(local[0])
+        return compare(first.pointer, second.pointer, *more, **named)
+
+    return answer
+
+
+_SPECIAL: dict[str, Callable[..., Any]] = {
+    "detach": _alias, "alias": _alias, "_local_scalar_dense": _item,
+    "equal": _compared(torch.equal), "allclose": _compared(torch.allclose),
+}  # fmt: skip
+for _special, _does in _SPECIAL.items():
     kernel_of(getattr(torch.ops.aten, _special).default).special = _does

@@ -6,6 +6,7 @@ import copy
 import inspect
 import pickle
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install torch)")
@@ -278,6 +279,8 @@ def test_recurrent_layers(sy, julie):
     far, begun = sy.far(data, julie), sy.far(first, julie)
     with pytest.raises(fp.UnsupportedOperation, match="mkldnn"):
         sy.far(nn.LSTM(4, 5), julie)(far, (begun, begun))
+    with pytest.raises(fp.UnsupportedOperation, match="batch_first"):
+        sy.far(nn.GRU(4, 5, batch_first=True), julie)(far, sy.far(torch.zeros(1, 3, 5), julie))
     with torch.backends.mkldnn.flags(enabled=False):
         for here, state in ((nn.LSTM(4, 5), (first, first)), (nn.GRU(4, 5), first)):
             there = sy.far(copy.deepcopy(here), julie)
@@ -338,6 +341,58 @@ def test_what_cannot_be_is_refused(sy, julie, toby):
     with pytest.raises(fp.UsageError):
         sy.near(torch.ones(2))
     assert "send" not in inspect.getsource(loop)
+
+
+def test_no_memory_is_read_that_is_not_there(sy, julie):
+    x, model = sy.far(torch.ones(2, 2), julie), sy.far(nn.Linear(2, 2), julie)
+    reading = (
+        lambda: x.apply_(abs),
+        x.share_memory_,
+        model.share_memory,
+        lambda: np.from_dlpack(x),
+        lambda: torch.from_dlpack(x),
+    )
+    for read in reading:
+        with pytest.raises(fp.ImplicitFetch, match="near"):
+            read()
+    for asks in (x.is_pinned, x.pin_memory, lambda: x.is_same_size(x)):
+        with pytest.raises(fp.UnsupportedOperation, match="no tensor"):
+            asks()
+
+
+def test_what_loops_print_and_compare(sy, julie, toby):
+    x = torch.tensor([1.0, 2.5])
+    far = sy.far(x, julie)
+    assert f"loss {far.sum():.2f} {far.sum():>8.1f}" == "loss 3.50      3.5"
+    assert f"{far.sum()}" == "FarTensor((), torch.float32, on julie)"
+    with pytest.raises(TypeError):
+        format(far, ".2f")
+    assert torch.equal(far, far.clone()) is True
+    assert torch.equal(far, far + 1) is torch.equal(far, far[:1]) is False
+    assert torch.allclose(far, far + 1e-9) is True
+    assert torch.allclose(far, far + 1, atol=0.5) is far.allclose(far * 2) is False
+    for compare in (torch.equal, torch.allclose):
+        with pytest.raises(sy.exceptions.PureFrameworkTensorFoundError):
+            compare(far, x)
+        with pytest.raises(fp.NotCollocated):
+            compare(far, sy.far(x, toby))
+
+
+def test_transformers(sy, julie):
+    torch.manual_seed(0)
+    here, data = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True), torch.randn(3, 2, 8)
+    there, far = sy.far(copy.deepcopy(here), julie), sy.far(data, julie)
+    with pytest.raises(fp.UnsupportedOperation, match="sdpa_kernel"):
+        there(far)
+    with torch.no_grad(), pytest.raises(fp.UnsupportedOperation, match="set_fastpath_enabled"):
+        there.eval()(far)
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        results = [model.train()(given) for model, given in ((here, data), (there, far))]
+    assert torch.equal(sy.near(results[1]), results[0].detach())
+    for result in results:
+        result.sum().backward()
+    for ours, theirs in zip(here.parameters(), there.parameters(), strict=True):
+        assert torch.equal(sy.near(theirs.grad), ours.grad)
 
 
 def test_nothing_stays_behind(sy, julie):
