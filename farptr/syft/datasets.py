@@ -61,10 +61,12 @@ class BaseDataset:
 
 
 class FederatedDataset:
-    """Data sets on several workers, one on each."""
+    """Data sets on several workers, one on each. Two on one raise UsageError."""
 
     def __init__(self, datasets: Iterable[BaseDataset]) -> None:
-        self.datasets = {dataset.location.id: dataset for dataset in datasets}
+        parts = list(datasets)
+        _once([dataset.location.id for dataset in parts])
+        self.datasets = {dataset.location.id: dataset for dataset in parts}
 
     @property
     def workers(self) -> list[str]:
@@ -105,6 +107,10 @@ class FederatedDataLoader:
         iter_per_worker: bool = False,
         **_: Any,
     ) -> None:
+        if not isinstance(federated_dataset, FederatedDataset):
+            raise UsageError("a loader wants a FederatedDataset", hint="dataset.federate((bob, alice)) gives one")
+        if batch_size < 1:
+            raise UsageError(f"a batch_size of {batch_size}: a batch has one row at least")
         self.federated_dataset = federated_dataset
         self.batch_size, self.shuffle, self.drop_last = batch_size, shuffle, drop_last
         self.num_iterators, self.iter_per_worker = max(1, num_iterators), iter_per_worker
@@ -151,6 +157,9 @@ class FederatedDataLoader:
 
 def federate(dataset: Any, workers: Sequence[Any]) -> FederatedDataset:
     """Cut a data set (of pairs) into a part for each worker, in order, and send each there."""
+    if not len(workers):
+        raise UsageError("there is no worker to have a part", hint="dataset.federate((bob, alice))")
+    _once([worker.id for worker in workers])
     rows = math.ceil(len(dataset) / len(workers))
     data, targets = _columns(dataset)
     parts = [
@@ -158,6 +167,13 @@ def federate(dataset: Any, workers: Sequence[Any]) -> FederatedDataset:
         for i, worker in enumerate(workers)
     ]
     return FederatedDataset(parts)
+
+
+def _once(workers: Sequence[str]) -> None:
+    """Refuse a worker that is there twice: the second part would take the first one's place."""
+    twice = [worker for place, worker in enumerate(workers) if worker in workers[:place]]
+    if twice:
+        raise UsageError(f"{twice[0]} twice: a worker has one part of a data set", hint="put its rows together first")
 
 
 def _columns(dataset: Any) -> tuple[Any, Any]:

@@ -147,7 +147,11 @@ class PointerTensor(torch.Tensor):
         return _come(self._plain("get_copy").get_copy(timeout=timeout, **_sum_of(self._handle, sum_results)))
 
     def get_(self, **kwargs: Any) -> Any:
-        """``get``, and this object itself becomes what comes: the tensor, or the pointer."""
+        """``get``, and this object itself becomes what comes: the tensor, or the pointer; of several their sum."""
+        if isinstance(self._handle, MultiPointer) and not kwargs.get("sum_results"):
+            raise UsageError(
+                "this points at several tensors, and becomes one", hint="get_(sum_results=True); get() gives a list"
+            )
         found = self.get(**kwargs)
         if isinstance(found, PointerTensor):
             self._handle = found._handle

@@ -127,3 +127,30 @@ def test_models_are_averaged_where_they_are(sy, alice, bob):
     assert models["alice"].location == bob
     with pytest.raises(fp.UsageError):
         utils.federated_avg({})
+
+
+def test_nothing_of_a_data_set_is_dropped_without_a_word(sy, alice, bob):
+    base = sy.BaseDataset(torch.arange(4.0), torch.arange(4))
+    for workers, why in (((), "no worker"), ((alice, alice), "alice twice")):
+        with pytest.raises(fp.UsageError, match=why):
+            base.federate(workers)
+    assert alice.objects_count() == 0
+    part = sy.BaseDataset(torch.ones(2).send(alice), torch.ones(2).send(alice))
+    with pytest.raises(fp.UsageError, match="alice twice"):
+        sy.FederatedDataset([part, part])
+    with pytest.raises(fp.UsageError, match="federate"):
+        sy.FederatedDataLoader(base)
+    with pytest.raises(fp.UsageError, match="batch_size"):
+        sy.FederatedDataLoader(base.federate((alice, bob)), batch_size=0)
+
+
+def test_a_model_at_two_workers_is_not_lost_by_fetching_it(sy, alice, bob):
+    model = torch.nn.Linear(2, 1)
+    weight = model.weight.detach().clone()
+    model.send(alice, bob)
+    with pytest.raises(fp.UsageError, match="several"):
+        model.get()
+    both = model.weight.get_copy()
+    assert [torch.equal(one, weight) for one in both] == [True, True]
+    assert torch.equal(model.weight.get_(sum_results=True), weight * 2)
+    del model, both
