@@ -9,7 +9,7 @@ Laws
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from operator import attrgetter
+from operator import attrgetter, index
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,8 @@ def _item(value: Any) -> Any:
 
 
 _ANSWERS: Mapping[str, Callable[[Any], Any]] = {
-    table.FACTS: _facts, "item": _item, "len": len, "shape": lambda v: tuple(v.shape), "ndim": lambda v: v.dim(),
+    table.FACTS: _facts, "item": _item, "index": index, "len": len,
+    "shape": lambda v: tuple(v.shape), "ndim": lambda v: v.dim(),
     "size": lambda v: v.numel(), "dtype": code_of, "itemsize": lambda v: v.element_size(),
     "rows": len, "nbytes": lambda v: v.numel() * v.element_size(),
     "strides": lambda v: tuple(n * v.element_size() for n in v.stride()),

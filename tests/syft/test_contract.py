@@ -277,6 +277,9 @@ def test_values_that_are_given_at_once(julie, toby):
     p = three().send(julie).send(toby)
     assert float(p.sum()) == 6.0
     assert int(p.sum()) == 6
+    assert "abcdefgh"[p.sum().long()] == "g"
+    with pytest.raises(TypeError, match="integer"):
+        range(p.sum())
     assert bool((p == p).all()) is True
     assert p.numel() == 3
     assert p.equal(p) is True
