@@ -76,10 +76,13 @@ def unknown(run: Run, name: object) -> UnknownWorker:
     """The error for a worker that is not here; of one that was, the hint says what became of it."""
     error = unknown_worker(name, run._workers)
     core = run._session.core
-    ends = [ending.why for number, ending in core.parties.lost.items() if core.names.get(number) == name]
-    if ends:
-        anew = "" if ends[-1] == REMOVED else f"; sim.restart({name!r}) brings it back"
-        error.hint = f"it is gone: {ends[-1]}{anew}"
+    ended = [number for number in core.parties.lost if core.names.get(number) == name]
+    if ended:
+        why = core.parties.lost[ended[-1]].why
+        anew = f"; sim.restart({name!r}) brings it back"
+        if ended[-1] in core.parties.elsewhere:
+            anew = f"; `farptr worker {name}` starts it again where it was"
+        error.hint = f"it is gone: {why}{'' if why == REMOVED else anew}"
     return error
 
 

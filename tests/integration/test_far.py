@@ -131,6 +131,8 @@ def test_a_far_worker_that_is_killed_is_lost(ring):
         process.kill()
         with pytest.raises(fp.WorkerLost, match=r"(?s)julie.*`farptr worker julie` starts it again where it was"):
             x.get().get()
+        with pytest.raises(fp.UnknownWorker, match=r"(?s)is gone.*`farptr worker julie` starts it again"):
+            run["julie"]
         assert list(run) == [run["carol"]]
         with far.worker(run, "julie", key(ring, "julie")):
             assert fp.tensor([1]).send(run["julie"]).get().tolist() == [1]
