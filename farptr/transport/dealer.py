@@ -181,8 +181,9 @@ class Dealer:
 
     def _say_hello(self, hello: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         words = make_hello(hello)
-        self._socket.send(words)
-        self.out_bytes += len(words)
+        with contextlib.suppress(zmq.Again):  # the handshake has failed before this: the monitor tells why
+            self._socket.send(words, zmq.NOBLOCK)
+            self.out_bytes += len(words)
         if not self._answered(timeout_s):
             self.check()
             raise NoRun(

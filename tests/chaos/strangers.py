@@ -43,7 +43,9 @@ class Peer:
         self.socket.connect(address)
 
     def say(self, *frames):
-        self.socket.send_multipart(frames)
+        """Where the handshake has failed already nobody is there to send to, ever: what it failed by is told."""
+        with contextlib.suppress(zmq.Again):
+            self.socket.send_multipart(frames, zmq.NOBLOCK)
 
     def told(self, wait_s=WAIT_S):
         """``WELCOME`` or another kind, what it was refused by, or how the handshake failed; raises TimeoutError."""

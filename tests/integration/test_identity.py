@@ -15,8 +15,9 @@ from farptr.keys.files import CLIENT, WORKER, load
 from farptr.keys.ring import Ring
 from farptr.protocol.header import Flag, Header, Kind, encode, read
 from farptr.transport.curve import HANDSHAKE_MS
+from farptr.transport.dealer import Dealer
 from tests.chaos.measure_sockets import GREETING, READY
-from tests.chaos.strangers import WAIT_S, Peer, Tap, hello, tried
+from tests.chaos.strangers import WAIT_S, Impostor, Peer, Tap, hello, tried
 from tests.conftest import until
 from tests.integration import far
 
@@ -68,6 +69,25 @@ def welcome(one, *, epoch=False):
     header, _ = read(one.socket.recv_multipart()[0])
     assert header.kind == Kind.WELCOME
     return (header.destination, header.epoch) if epoch else header.destination
+
+
+def test_a_handshake_that_fails_before_the_hello_is_said_is_a_failed_handshake(ring, monkeypatch):
+    """ZeroMQ has nobody to send to then, and would wait: a slow client was told of ``zmq.Again`` a second later."""
+    say = Dealer._say_hello
+
+    def late(self, *args):
+        until(lambda: not self._socket.poll(0, zmq.POLLOUT))
+        return say(self, *args)
+
+    monkeypatch.setattr(Dealer, "_say_hello", late)
+    context = zmq.Context()
+    plain = Impostor(context)  # no broker of ours: it has no key
+    try:
+        with pytest.raises(fp.AuthenticationFailed):
+            fp.connect(plain.address, key=key(ring, "ana"))
+    finally:
+        plain.close()
+        context.destroy(linger=0)
 
 
 def test_a_party_speaks_by_its_own_number_whatever_it_writes(run, peer):
