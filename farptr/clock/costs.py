@@ -8,8 +8,9 @@
 | ``{"worker": {"julie": …}, "else": …}`` | what stands by the worker's name, else by ``else`` |
 | ``{"measured": "costs.json"}`` | what it took when it was measured: a first run writes the file, others replay it |
 
-Law
+Laws
     What a turn costs depends on its commands and on the shapes of arrays; on the real clock only where it is measured.
+    A table names operations that there are: a misspelt one would cost nothing, and nobody would notice.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from farptr.clock.named import known_as, unknown
 from farptr.network.units import time_s
 from farptr.protocol.errors import BadClock
+from farptr.protocol.names import did_you_mean
 
 Plain = dict[str, Any]
 FREE: Plain = {"turn": 0.0}
@@ -69,7 +72,20 @@ def _table_of(given: Any) -> Plain:
         raise BadClock(
             f"{given!r} is no cost", hint='a time ("5 ms"), a speed ("2 GFLOP/s"), or a table of times by operation'
         )
-    return {name: time_s(cost, f"the cost of {name}") for name, cost in given.items()}
+    found = {name: time_s(cost, f"the cost of {name}") for name, cost in given.items()}
+    _check_names(given)
+    return found
+
+
+def _check_names(names: Collection[str]) -> None:
+    for name in names:
+        known = () if name in (OPERATION, TURN) else unknown(name)
+        if known:
+            near = did_you_mean(name, (OPERATION, TURN, *known))
+            raise BadClock(
+                f"a cost of {name!r}: there is no such operation",
+                hint=near if near.startswith("did") else "a name as in docs/semantics.md, or as torch has it",
+            )
 
 
 def for_worker(costs: Plain, name: str) -> Plain:
@@ -95,12 +111,22 @@ class Meter:
         self._rate = costs.get(FLOPS)
         self._spent_s: float = self._turn_s
 
+    @property
+    def by_speed(self) -> bool:
+        """Whether it counts floating-point operations."""
+        return self._rate is not None
+
+    def spend(self, flops: float) -> None:
+        """So many were carried out."""
+        if self._rate is not None:
+            self._spent_s += flops / self._rate
+
     def note(self, operation: str, operands: Sequence[Any], made: Any) -> None:
         """One operation was carried out."""
         if self._rate is not None:
-            self._spent_s += flops(operation, operands, made) / self._rate
+            self.spend(flops(operation, operands, made))
         else:
-            cost_s = self._costs.get(_short(operation))
+            cost_s = self._costs.get(known_as(operation))
             self._spent_s += self._each_s if cost_s is None else cost_s
 
     def wrapped(self, run: Callable[..., Any]) -> Callable[..., Any]:
@@ -127,22 +153,37 @@ def flops(operation: str, operands: Sequence[Any], made: Any) -> float:
     sizes = [getattr(value, "size", 1) for value in operands]
     results = made if isinstance(made, list) else [made]
     made_size = sum(getattr(value, "size", 1) for value in results)
-    if _short(operation) in _PRODUCTS and len(operands) >= 2:
+    name = known_as(operation).rpartition(".")[2]
+    if name in _PRODUCTS and len(operands) >= 2:
         shape = getattr(operands[0], "shape", ())
         return 2.0 * made_size * (shape[-1] if shape else 1)
-    if _short(operation) in _MOVES:
+    if name in _CONTRACTIONS and len(operands) >= 2:
+        return 2.0 * math.sqrt(sizes[0] * sizes[1] * made_size)  # of m·k, k·n and m·n elements
+    if name in _MOVES:
         return 0.0
     return float(max([made_size, *sizes]))
 
 
-_PRODUCTS = frozenset({"matmul", "dot", "inner", "vdot", "tensordot"})
-_MOVES = frozenset({"T", "mT", "reshape", "transpose", "ravel", "[]", "view", "swapaxes", "squeeze"})
+_PRODUCTS = frozenset({"matmul", "dot", "inner", "matvec", "vecmat", "vecdot"})
+"""The last axis of the first operand is summed over."""
+_CONTRACTIONS = frozenset({"vdot", "tensordot"})
+"""Any axes are."""
+_MOVES = frozenset(
+    {
+        "T",
+        "mT",
+        "reshape",
+        "transpose",
+        "permute_dims",
+        "matrix_transpose",
+        "ravel",
+        "[]",
+        "view",
+        "swapaxes",
+        "squeeze",
+    }
+)
 """What makes views computes nothing."""
-
-
-def _short(operation: str) -> str:
-    """``np:dot``, ``.dot``, ``=add`` by the name that people know."""
-    return operation.rpartition(":")[2].lstrip("=.") or operation
 
 
 class Record:

@@ -96,6 +96,24 @@ def last_of(name: str) -> str:
     return name.rpartition(".")[2]
 
 
+_AS_PEOPLE_SAY = {
+    "truediv": "div", "rdiv": "div", "idiv": "div", "floordiv": "floor_divide", "mod": "remainder",
+    "getitem": "[]", "setitem": "[]",
+}  # fmt: skip
+
+
+def known_as(name: str) -> str:
+    """What people call it: ``add`` for ``torch.Tensor.__iadd__``, ``torch.Tensor.add_`` and ``aten.add.Tensor``."""
+    parts = name.removeprefix(NO_GRAD).split(".")
+    before = name.removeprefix(NO_GRAD).startswith(KERNELS) or parts[-1] in ("__get__", "__set__")
+    last = parts[-2] if before else parts[-1]
+    if not last.startswith("__"):
+        return last.removesuffix("_")
+    last = last.strip("_")
+    last = last[1:] if last[0] in "ri" and last[1:] in _BINARY else last
+    return _AS_PEOPLE_SAY.get(last, last)
+
+
 def is_in_place(name: str) -> bool:
     """Whether an operation changes its first argument and gives that back, or nothing."""
     last = last_of(name)

@@ -8,7 +8,8 @@ from typing import Any
 
 from farptr.clock.costs import Meter
 from farptr.protocol.commands import Envelope
-from farptr.worker import execute
+from farptr.protocol.torch_names import is_of_torch
+from farptr.worker import execute, tensors
 
 Turn = Callable[[Envelope], list[Envelope]]
 
@@ -19,13 +20,30 @@ def costed(turn: Turn, clock: dict[str, Any]) -> Turn:
     if "measured" in costs:
         return _measured(turn) if costs["measured"] else turn
     meter = Meter(costs)
-    execute.carry_out_by(meter.wrapped)
+    execute.carry_out_by(lambda run: _counted_by_torch(run, meter) if meter.by_speed else meter.wrapped(run))
     meter.take_ns()
 
     def told(envelope: Envelope) -> list[Envelope]:
         return _with_cost(turn(envelope), meter.take_ns())
 
     return told
+
+
+def _counted_by_torch(run: Callable[..., Any], meter: Meter) -> Callable[..., Any]:
+    """Operations that are metered; torch counts what its own come to, gradients too."""
+    metered = meter.wrapped(run)
+
+    def counted(operation: str, *more: Any) -> Any:
+        if not is_of_torch(operation):
+            return metered(operation, *more)
+        counting = tensors.theirs().counting()
+        try:
+            with counting:
+                return run(operation, *more)
+        finally:
+            meter.spend(counting.flops)
+
+    return counted
 
 
 def _measured(turn: Turn) -> Turn:

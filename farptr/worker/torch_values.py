@@ -214,3 +214,38 @@ def _meant(value: Any) -> Any:
     if kind is list or kind is tuple:
         return kind(map(_meant, value))
     return value
+
+
+# ---------------------------------------------------------------- what it comes to
+
+
+def counting() -> Any:
+    """A context whose ``flops`` are, at its end, those of the kernels that ran within."""
+    from torch.utils._python_dispatch import TorchDispatchMode  # late: few runs count
+    from torch.utils._pytree import tree_leaves
+    from torch.utils.flop_counter import flop_registry
+
+    aten = torch.ops.aten
+    on_cpu = {  # torch's table has the GPU's alone
+        aten._scaled_dot_product_flash_attention_for_cpu: aten._scaled_dot_product_flash_attention,
+        aten._scaled_dot_product_flash_attention_for_cpu_backward: aten._scaled_dot_product_flash_attention_backward,
+    }
+    nothing = {aten._unsafe_view, aten.empty, aten.empty_like, aten.empty_strided}
+
+    class Counting(TorchDispatchMode):  # type: ignore[misc]
+        """torch's formulas for products, convolutions, attention; else one for each element; nothing for views."""
+
+        flops = 0.0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            kwargs = kwargs or {}
+            made = func(*args, **kwargs)
+            formula = flop_registry.get(on_cpu.get(func.overloadpacket, func.overloadpacket))
+            if formula is not None:
+                self.flops += formula(*args, **kwargs, out_val=made)
+            elif not (func.is_view or func.overloadpacket in nothing):
+                leaves = tree_leaves((args, kwargs, made))
+                self.flops += max([v.numel() for v in leaves if isinstance(v, torch.Tensor)], default=0)
+            return made
+
+    return Counting()

@@ -44,6 +44,10 @@ def test_what_a_user_writes(written, plain):
         ({"worker": "julie"}, BadClock, "worker"),
         ({"worker": {}, "matmul": "1 s"}, BadClock, "else"),
         ({"measured": "f", "turn": "1 s"}, BadClock, "measured"),
+        ({"matmull": "1 s"}, BadClock, "did you mean 'matmul'"),
+        ({"opperation": "1 s"}, BadClock, "did you mean 'operation'"),
+        ({"worker": {"julie": {"add": "1 s", "einsumm": "1 s"}}}, BadClock, "did you mean 'einsum'"),
+        ({"qqqq": "1 s"}, BadClock, "docs/semantics.md"),
     ],
 )
 def test_what_cannot_be_meant(written, error, says):
@@ -75,6 +79,9 @@ def test_a_worker_has_its_own_costs_or_those_of_all():
         (".sum", [A], np.float64(0), 12),
         (".T", [A], A.T, 0),
         ("add", [A, A], None, 12),
+        ("xp:linalg.matmul", [A, B], np.zeros((3, 5)), 2 * 3 * 5 * 4),
+        ("np:tensordot", [np.zeros((2, 3, 4)), np.zeros((3, 4, 5))], np.zeros((2, 5)), 2 * 2 * 5 * 12),
+        ("np:vdot", [A, A], np.float64(0), 2 * 12),
     ],
 )
 def test_floating_point_operations(operation, operands, made, count):

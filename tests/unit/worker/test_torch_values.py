@@ -120,6 +120,37 @@ def test_questions():
         torch_values.ask(x, "__class__")
 
 
+@pytest.mark.parametrize(
+    ("what", "flops"),
+    [
+        (lambda x, w: x @ w, 2 * 4 * 3 * 5),
+        (lambda x, w: torch.nn.functional.linear(x, w.T), 2 * 4 * 3 * 5),
+        (lambda x, w: x + x, 12),
+        (lambda x, w: x.sum(), 12),
+        (lambda x, w: x.T.reshape(2, 6).unsqueeze(0), 12),  # of these only the reshape copies
+        (lambda x, w: x[:2], 0),
+        (
+            lambda x, w: torch.nn.functional.scaled_dot_product_attention(*[x.reshape(1, 1, 4, 3)] * 3),
+            2 * 2 * 4 * 4 * 3,
+        ),
+    ],
+)
+def test_kernels_are_counted_by_their_floating_point_operations(what, flops):
+    x, w = torch.ones(4, 3), torch.ones(3, 5)
+    with torch_values.counting() as counting:
+        what(x, w)
+    assert counting.flops == flops
+
+
+def test_gradients_are_counted():
+    x, w = torch.ones(4, 3), torch.ones(3, 5, requires_grad=True)
+    loss = (x @ w).sum()
+    with torch_values.counting() as counting:
+        loss.backward()
+    product = 2 * 4 * 3 * 5
+    assert product <= counting.flops <= 1.5 * product
+
+
 def test_a_worker_without_torch_says_so(monkeypatch):
     import sys
 
