@@ -13,6 +13,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from farptr.client.faces import bare, dressed
 from farptr.client.operands import common_path
 from farptr.client.pointer import Pointer, make
 from farptr.client.shipping import Shipped, name_of, operands_in, shipped
@@ -66,6 +67,8 @@ def remote(function: Callable[..., Any]) -> RemoteFunction:
 
 def run(worker: Worker | None, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Pointer:
     """A call of a function: where its pointers lead, or (without any) at the worker."""
+    given = [args, kwargs]
+    args, kwargs = bare(tuple(args)), bare(dict(kwargs))
     parcel = function.shipped if isinstance(function, RemoteFunction) else shipped(function)
     operands = [*operands_in(args), *operands_in(kwargs), *parcel.captured]
     if worker is None and not operands:
@@ -88,7 +91,7 @@ def run(worker: Worker | None, function: Any, args: Sequence[Any], kwargs: Mappi
         (node,) = core.call(f"{CALLED}{parcel.name}", args, kwargs, nodes, 1, _node_of, at, parcel.wired(kept=kept))
         made = make(session, node)
     session.settle_if_sync([made])
-    return made
+    return dressed(made, given)  # type: ignore[no-any-return]
 
 
 def _node_of(value: Any) -> Node | None:

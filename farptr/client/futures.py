@@ -9,7 +9,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 from farptr.client.pending import NEVER_S, Pending
@@ -93,11 +93,21 @@ class Future(concurrent.futures.Future[Any]):
                 self.set_exception(error)
 
 
+Came = Callable[[Any], Any]
+
+
+def _as_it_is(found: Any) -> Any:
+    return found
+
+
 class Fetch:
     """One question whose answer a future brings."""
 
-    def __init__(self, pointer: Pointer, *, all: bool, keep: bool, limit_s: float | None, watched: bool) -> None:
+    def __init__(
+        self, pointer: Pointer, *, all: bool, keep: bool, limit_s: float | None, watched: bool, came: Came = _as_it_is
+    ) -> None:
         self.session = pointer._session
+        self._came = came
         self.pointer = None if keep else pointer
         """The handle that it uses up; one that stays is not kept alive."""
         self.watched = watched
@@ -119,7 +129,7 @@ class Fetch:
             self.pointer._spent = "it was fetched with get_async()"
         if self._owned:
             self.session.core.drop(self.node)
-        return found
+        return self._came(found)
 
     def give_back(self) -> None:
         """It failed: the handle is as it was."""
@@ -136,7 +146,13 @@ class Fetch:
 
 
 def fetch(
-    pointer: Pointer, *, all: bool = False, keep: bool = False, timeout: Any = DEFAULT_TIMEOUT, watched: bool = True
+    pointer: Pointer,
+    *,
+    all: bool = False,
+    keep: bool = False,
+    timeout: Any = DEFAULT_TIMEOUT,
+    watched: bool = True,
+    came: Came = _as_it_is,
 ) -> Future:
     """Ask for what a pointer points at; a future of it.
 
@@ -146,13 +162,14 @@ def fetch(
         keep: as ``get_copy``: the handle stays usable.
         timeout: seconds without an answer and without progress.
         watched: asked at once, and completed also while nobody waits. Else whoever asks flushes, and waits.
+        came: makes of what came what the future gives.
     """
     session = pointer._session
     limit_s = session.timeout_s if timeout is DEFAULT_TIMEOUT else timeout
     future = None
     try:
         with session.command():
-            future = Future(Fetch(pointer, all=all, keep=keep, limit_s=limit_s, watched=watched))
+            future = Future(Fetch(pointer, all=all, keep=keep, limit_s=limit_s, watched=watched, came=came))
             if session.pending is None:
                 session.pending = Pending()
             session.pending.add(session, future)

@@ -125,6 +125,9 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._name = name
 
     def persistent_id(self, value: Any) -> int | None:
+        give = getattr(type(value), "__farptr__", None)
+        if give is not None:
+            value = give(value)
         if isinstance(value, Operand):
             self.captured.append(value)
             return len(self.captured) - 1

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from farptr.protocol import torch_parts
 from farptr.protocol.errors import UsageError
 from farptr.protocol.marked import Marked
 from farptr.protocol.plain import Plain
@@ -127,6 +128,8 @@ def _parts_arrived(value: Any, session: Session) -> Any:
         return type(value)([_parts_arrived(part, session) for part in value])
     if type(value) is dict:
         return {key: _parts_arrived(part, session) for key, part in value.items()}
+    if torch_parts.is_record(value):
+        return _of_torch(torch_parts.marked_in(value), session, 0, None)
     if type(value) is Record:
         vars(value).update({key: _parts_arrived(part, session) for key, part in fields_of(value).items()})
         return returned(value)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
+from farptr.client.faces import bare, came, can_come
 from farptr.client.futures import Future, fetch
 from farptr.client.multi import MultiPointer
 from farptr.client.pointer import Pointer
@@ -42,7 +43,8 @@ def gather(
     For ``asyncio`` there is ``await asyncio.gather(p.get_async(), q.get_async())``.
     """
     asked = list(pointers)
-    parts = list(_parts(asked))
+    plain = [bare(p) if can_come(p) else p for p in asked]
+    parts = list(_parts(plain))
     outcomes = _outcomes([_asked(part, all, timeout) for part in parts], parts)
     errors = [error for error, _ in outcomes if error is not None]
     try:
@@ -52,7 +54,8 @@ def gather(
         found = iter([value if error is None else error for error, value in outcomes])
     finally:
         del errors, outcomes  # an error whose traceback leads to itself would keep what the callers own
-    return [[next(found) for _ in p.pointers] if isinstance(p, MultiPointer) else next(found) for p in asked]
+    each = [[next(found) for _ in p.pointers] if isinstance(p, MultiPointer) else next(found) for p in plain]
+    return [came(p, value) for p, value in zip(asked, each, strict=True)]
 
 
 def _parts(asked: Iterable[Any]) -> Iterator[Pointer | Future]:
@@ -145,9 +148,13 @@ def _called(function: Callable[..., Any], worker: Worker, values: list[Any]) -> 
     return function(worker, *values)
 
 
-def _pointers(result: Any) -> Iterator[Pointer | MultiPointer | Future]:
+def _is_asked_for(result: Any) -> bool:
+    return isinstance(result, Pointer | MultiPointer | Future) or can_come(result)
+
+
+def _pointers(result: Any) -> Iterator[Any]:
     """The pointers and futures in a result: itself, or in lists, tuples and dicts."""
-    if isinstance(result, Pointer | MultiPointer | Future):
+    if _is_asked_for(result):
         yield result
     elif type(result) in (list, tuple):
         for part in result:
@@ -158,7 +165,7 @@ def _pointers(result: Any) -> Iterator[Pointer | MultiPointer | Future]:
 
 def _replaced(result: Any, found: Iterator[Any]) -> Any:
     """The result with what was found in the place of each of them."""
-    if isinstance(result, Pointer | MultiPointer | Future):
+    if _is_asked_for(result):
         return next(found)
     if type(result) in (list, tuple):
         return type(result)([_replaced(part, found) for part in result])

@@ -1,5 +1,7 @@
 """Values other than arrays: texts, lists, tuples, dictionaries, dataclasses, ``None``; with arrays and numbers in them.
 
+Tensors of torch may be in them, too; on the wire they are records (``torch_parts``).
+
 Laws
     ``decode(encode(v)) == v``: types are kept, but for dataclasses (``records``) and named tuples, which become tuples.
     Nothing else travels: whatever a value is made of is looked at before it is sent or stored.
@@ -8,6 +10,7 @@ Laws
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType
@@ -15,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from farptr.protocol import marked, values
+from farptr.protocol import marked, torch_parts, values
 from farptr.protocol.body import MAX_BODY_BYTES, MAX_DEPTH
 from farptr.protocol.dtypes import check_dtype
 from farptr.protocol.errors import MessageTooLarge, ProtocolError, UnsupportedValue
@@ -72,6 +75,9 @@ def checked(value: Any, depth: int = 0) -> Any:
     if is_record(value):
         remember(type(value))
         return Record(name_of(value), {key: checked(part, depth + 1) for key, part in fields_of(value).items()})
+    if torch_parts.is_tensor(value):
+        torch_parts.record_of(value)  # or the reason
+        return value
     if inspect.iscoroutine(value):
         value.close()  # nobody will await it
     raise UnsupportedValue(
@@ -128,7 +134,7 @@ _OTHER = object
 
 
 def _is_other(value: Any) -> bool:
-    return value is None or isinstance(value, bytes | dict) or is_record(value)
+    return value is None or isinstance(value, bytes | dict) or is_record(value) or torch_parts.is_tensor(value)
 
 
 def _leaves(value: Any, depth: int = 0) -> Iterator[Any]:
@@ -151,6 +157,8 @@ def encode(value: Any, buffers: list[Any], pointer: Callable[[Any], int | None] 
     if name is not None:
         return name
     tag = _tag(value)
+    if not tag and torch_parts.is_tensor(value):
+        tag, value = RECORD, torch_parts.record_of(value)
     if not tag:
         return values.encode_argument(value, NOTHING, buffers, depth)
     if depth >= MAX_DEPTH:
@@ -223,10 +231,15 @@ def is_value(wire: Any) -> bool:
     return type(wire) is tuple and len(wire) == 2 and values.is_argument(wire[1]) and not values.names_in(wire[1])
 
 
+_TENSOR = (values.LITERAL, torch_parts.NAME)
+
+
 def size_bytes(wire: Any) -> int:
     """Bytes of data in the wire form of an argument, texts and numbers included."""
     if type(wire) is int:
         return 0
+    if wire[0] == RECORD and wire[1][0] == _TENSOR:
+        return sum([values.encoded_bytes(part) for part in wire[1] if part[0] == values.ARRAY])
     if wire[0] in values.GROUPS:
         return sum(map(size_bytes, wire[1]))
     if wire[0] == values.LITERAL and isinstance(wire[1], str | bytes):
@@ -264,6 +277,18 @@ def is_structure(value: Any, depth: int = 0) -> bool:
     else:
         fits = tag in (values.LIST, values.TUPLE) and type(keys) is int and keys == len(parts)
     return fits and all(is_structure(part, depth + 1) for part in parts)
+
+
+def copied(value: Any, tensor: Callable[[Any], Any]) -> Any:
+    """The same with memory of its own; ``tensor`` copies a tensor."""
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return kind([copied(part, tensor) for part in value])
+    if kind is dict:
+        return {key: copied(part, tensor) for key, part in value.items()}
+    if kind is Record:
+        return Record(value._name, {key: copied(part, tensor) for key, part in fields_of(value).items()})
+    return tensor(value) if torch_parts.is_tensor(value) else copy.deepcopy(value)
 
 
 def item(value: Any, index: Any) -> Any:

@@ -113,6 +113,11 @@ class FarTensor(torch.Tensor):
         _data.__set__(self, other)  # what torch knows of it: shape, dtype
         self._handle, self._spec = other._handle, other._spec
 
+    def __farptr__(self) -> Any:
+        return self._handle
+
+    __farptr_made__ = staticmethod(made)
+
     def numpy(self, *_: Any, **__: Any) -> NoReturn:
         """Refused: it would fetch."""
         raise ImplicitFetch("the values of a far tensor are on its worker", hint="near(t) fetches them")

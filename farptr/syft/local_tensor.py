@@ -9,7 +9,8 @@ import torch
 from farptr.client import tensor as tensors
 from farptr.client import torch_home
 from farptr.syft import verbs
-from farptr.syft.pointer_tensor import into_pointer, made
+from farptr.syft.in_place import into_pointer
+from farptr.syft.pointer_tensor import made
 from farptr.syft.verbs import Verb, question
 
 

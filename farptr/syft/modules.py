@@ -13,7 +13,8 @@ import torch
 
 from farptr.protocol.errors import UsageError
 from farptr.syft import verbs
-from farptr.syft.pointer_tensor import PointerTensor, into_pointer
+from farptr.syft.in_place import into_pointer
+from farptr.syft.pointer_tensor import PointerTensor
 from farptr.syft.verbs import Verb, question
 
 

@@ -11,13 +11,15 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
-from farptr.client import torch_home
+from farptr.client.faces import bare
+from farptr.client.futures import fetch
 from farptr.client.graph import Known
 from farptr.client.multi import MultiPointer
 from farptr.client.pointer import Pointer
 from farptr.client.session import DEFAULT_TIMEOUT
 from farptr.protocol.errors import ImplicitFetch, NotSerializable, UnsupportedOperation, UsageError
 from farptr.protocol.names import ME
+from farptr.protocol.operations import ROWS
 from farptr.syft import commands
 from farptr.syft.exceptions import CannotRequestObjectAttribute
 
@@ -117,7 +119,11 @@ class PointerTensor(torch.Tensor):
         return id(self)  # as torch's tensors: it must not change when one of them becomes a pointer, or back
 
     def __iter__(self) -> Any:
-        return iter([self[i] for i in range(len(self))])
+        try:
+            rows = len(self)
+        except UnsupportedOperation:  # what a function has returned may be a list or tuple
+            rows = self._plain("iteration")._ask(ROWS)
+        return iter([self[i] for i in range(rows)])
 
     def __contains__(self, item: Any) -> bool:
         return bool((self == item).any())
@@ -146,6 +152,14 @@ class PointerTensor(torch.Tensor):
         """As ``get``, but the object stays and the pointer stays usable."""
         return _come(self._plain("get_copy").get_copy(timeout=timeout, **_sum_of(self._handle, sum_results)))
 
+    def get_async(self, *, all: bool = False, timeout: Any = DEFAULT_TIMEOUT) -> Any:
+        """``get`` without waiting: a future of it, which ``await`` takes too. See ``Pointer.get_async``."""
+        return fetch(self._plain("get_async"), all=all, timeout=timeout, came=_come)
+
+    def get_copy_async(self, *, all: bool = False, timeout: Any = DEFAULT_TIMEOUT) -> Any:
+        """As ``get_async``, but the object stays and the pointer stays usable."""
+        return fetch(self._plain("get_copy_async"), all=all, keep=True, timeout=timeout, came=_come)
+
     def get_(self, **kwargs: Any) -> Any:
         """``get``, and this object itself becomes what comes: the tensor, or the pointer; of several their sum."""
         if isinstance(self._handle, MultiPointer) and not kwargs.get("sum_results"):
@@ -156,6 +170,8 @@ class PointerTensor(torch.Tensor):
         if isinstance(found, PointerTensor):
             self._handle = found._handle
             return self
+        from farptr.syft.in_place import into_tensor
+
         return into_tensor(self, found)
 
     def move(self, worker: Any) -> Any:
@@ -173,6 +189,27 @@ class PointerTensor(torch.Tensor):
         """Have the first worker replace its pointer by what it points at; returns this pointer."""
         self._plain("remote_get").remote_get()
         return self
+
+    # ------------------------------------------------------------ functions of yours
+
+    def apply(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        """Run ``function(tensor, *args, **kwargs)`` where the data is; a pointer to its result (``Worker.run``)."""
+        return made(self.__farptr__().apply(function, *bare(args), **bare(kwargs)))
+
+    def unpack(self) -> Any:
+        """The lists, tuples and dicts that a function returned, with a pointer for each thing in them. Waits."""
+        return _dressed(self._plain("unpack").unpack())
+
+    def __farptr__(self) -> Any:
+        return commands.attribute(self._handle, self._attr) if self._attr else self._handle
+
+    @staticmethod
+    def __farptr_made__(handle: Any) -> Any:
+        return made(handle)
+
+    @staticmethod
+    def __farptr_came__(found: Any) -> Any:
+        return _come(found)
 
     # ------------------------------------------------------------ handles
 
@@ -317,6 +354,12 @@ def _come(found: Any) -> Any:
     return [_come(part) for part in found] if isinstance(found, list) else found
 
 
+def _dressed(found: Any) -> Any:
+    if isinstance(found, dict):
+        return {key: _dressed(part) for key, part in found.items()}
+    return type(found)([_dressed(part) for part in found]) if type(found) in (list, tuple) else made(found)
+
+
 def made(handle: Any, attr: str = "") -> Any:
     """The one factory of pointer tensors."""
     cls = MultiPointerTensor if isinstance(handle, MultiPointer) else PointerTensor
@@ -327,52 +370,3 @@ def made(handle: Any, attr: str = "") -> Any:
 
 
 commands.wrapped_by(made)
-
-
-# ---------------------------------------------------------------- in place
-
-
-def into_pointer(tensor: Any, handle: Any) -> Any:
-    """The same Python object as a pointer: its data has gone to a worker."""
-    with torch.no_grad():
-        tensor.grad = None
-        tensor.data = torch.empty(0, dtype=tensor.dtype)
-    home = made(handle)
-    # What torch lets nobody override asks what a tensor is made of: from now on this is made as pointers are.
-    torch._C._swap_tensor_impl(tensor, home)
-    home.__dict__.clear()
-    tensor._was, tensor._home = type(tensor), home
-    tensor._is_param = isinstance(tensor, torch.nn.Parameter)
-    tensor._handle, tensor._attr = handle, ""
-    tensor.__class__ = MultiPointerTensor if isinstance(handle, MultiPointer) else PointerTensor
-    return tensor
-
-
-def into_tensor(pointer: Any, value: Any) -> Any:
-    """The same Python object as a local tensor with that value."""
-    handle = pointer._handle
-    if "_was" in pointer.__dict__:
-        _back(pointer, value)
-    else:  # it never was anything else: it changes what it is made of with another tensor
-        torch.utils.swap_tensors(pointer, _twin(value))
-    torch_home.remember(pointer, handle._session, torch_home.id_of(value) or 0, torch_home.about_of(value))
-    return pointer
-
-
-def _back(pointer: Any, value: Any) -> None:
-    pointer.__class__ = pointer.__dict__.pop("_was")
-    torch._C._swap_tensor_impl(pointer, pointer.__dict__.pop("_home"))
-    for name in ("_handle", "_attr", "_is_param"):
-        pointer.__dict__.pop(name, None)
-    with torch.no_grad():
-        pointer.data = value.data
-    if pointer.is_leaf:
-        pointer.requires_grad_(value.requires_grad)
-        pointer.grad = value.grad
-
-
-def _twin(value: Any) -> Any:
-    """Another tensor object of the same memory."""
-    twin = value.detach().requires_grad_(value.requires_grad)
-    twin.grad = value.grad
-    return twin

@@ -83,6 +83,11 @@ class VirtualWorker(running.Acquainted, Worker):
         """A pointer to what the worker has under that name."""
         return made(super().__getitem__(text))
 
+    def run(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        """Run a function of yours there, on what its pointers lead to; a pointer to its result (``Worker.run``)."""
+        found = super().run(function, *args, **kwargs)
+        return found if isinstance(found, PointerTensor) else made(found)
+
     @property
     def remote(self) -> Remote:
         """``worker.remote.torch.zeros(2)``: torch's functions, run there."""

@@ -147,7 +147,10 @@ class Calls:
 
         found = [values.decode_argument(wire, lookup, buffers) for wire in args]
         named = {k: values.decode_argument(w, lookup, buffers) for k, w in (kwargs or {}).items()}
-        return self._functions.run(command, found, named) if called else item_of(operation, found, named)
+        if not called:
+            return item_of(operation, found, named)
+        stored = {id(value.value) for value in here.values() if type(value) is Plain}
+        return self._functions.run(command, tensors.filled(found, stored), tensors.filled(named, stored))
 
     def _levelled(self, here: dict[int, Value]) -> dict[int, Value]:
         """Operands of different depth on this worker: pointers to this worker are followed until all are alike."""

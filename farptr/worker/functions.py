@@ -12,7 +12,6 @@ Laws
 from __future__ import annotations
 
 import contextlib
-import copy
 import io
 import os
 import pickle
@@ -143,7 +142,7 @@ def _stored(value: Any, name: str) -> Any:
         text = error.message if isinstance(error, FarptrError) else str(error)
         raise UnsupportedValue(
             f"{name} returned what cannot be kept: {text}",
-            hint="return arrays, numbers, texts, or lists, tuples, dicts and dataclasses of those",
+            hint="return arrays, numbers, texts, tensors of torch, or lists, tuples, dicts and dataclasses of those",
         ) from None
 
 
@@ -220,13 +219,17 @@ def _this_thread() -> tuple[int, int]:
 # ---------------------------------------------------------------- operations on values that are no arrays
 
 
+_COPY = (".copy", "torch.farptr.copy")
+_ITEM = ("[]", "torch.Tensor.__getitem__", "no_grad:torch.Tensor.__getitem__")
+
+
 def item_of(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """What an operation gives of a value that is no array: its items, a copy, and nothing else."""
-    if operation == ".copy" and type(args[0]) is Plain and len(args) == 1 and not kwargs:
-        return Plain(copy.deepcopy(args[0].value))
-    if operation == "[]" and type(args[0]) is Plain and len(args) == 2 and not kwargs:
+    if operation in _COPY and type(args[0]) is Plain and len(args) == 1 and not kwargs:
+        return tensors.copied(args[0])
+    if operation in _ITEM and type(args[0]) is Plain and len(args) == 2 and not kwargs:
         index = args[1].value if type(args[1]) is Plain else args[1]
-        return plain.storable(plain.item(args[0].value, index))
+        return _stored(plain.item(args[0].value, index), operation)
     found = next((arg for arg in (*args, *kwargs.values()) if type(arg) is Plain), None)
     raise UnsupportedOperation(
         f"a {found.kind if found else 'list'} is no array: {operation} does not work on it",

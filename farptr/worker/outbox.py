@@ -9,7 +9,6 @@ Laws
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from farptr.protocol.body import MAX_BODY_BYTES
 from farptr.protocol.commands import FAILED, FOUND, PLAIN, VALUE, Envelope
 from farptr.protocol.errors import MessageTooLarge, Report
 from farptr.protocol.header import HOP_LIMIT, MAX_TRIPLES, Flag, Header, Kind, References, ones, references
+from farptr.worker import tensors
 
 MANY_CREATES = MAX_TRIPLES // 4
 """More references than this at once go ahead in notes of their own."""
@@ -118,7 +118,7 @@ class Outbox:
     def value(self, value: plain.Plain, destination: int | None) -> tuple[Any, ...]:
         """The wire form of a value that is no array, for that destination's next command or reply."""
         batch = self._batch(destination)
-        wire = plain.encode_value(value if self.last else _copied(value), batch.buffers)
+        wire = plain.encode_value(value if self.last else tensors.copied(value), batch.buffers)
         batch.value_bytes += plain.size_bytes(wire[1])
         return wire
 
@@ -204,11 +204,6 @@ class Outbox:
             MessageTooLarge.__name__, text, "answer", number, self._number, self._hop, 0, "", hint, self._root
         )
         return (number, FAILED, tuple(report))
-
-
-def _copied(value: plain.Plain) -> plain.Plain:
-    """The value with arrays that nothing can change before it leaves."""
-    return plain.Plain(copy.deepcopy(value.value))
 
 
 def _chunks(counts: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:

@@ -9,7 +9,6 @@ Laws
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from farptr.protocol import values
@@ -17,7 +16,6 @@ from farptr.protocol.authority import FETCH
 from farptr.protocol.commands import KEEP_NOT, KEEP_SENT, PULL, PUSH, REPORT, About
 from farptr.protocol.errors import BadName, InvalidRemoteGet, NotAllowed, ObjectGone
 from farptr.protocol.ids import id_of, worker_of
-from farptr.protocol.plain import Plain
 from farptr.worker import tensors
 from farptr.worker.failures import report_of
 from farptr.worker.store import Entry, Failure, Pointer, Value
@@ -108,7 +106,7 @@ class Places:
             return
         near = self.store.entry(name)
         if copy or far.stays:
-            self.store.replace(near, value if isinstance(value, Pointer | Failure) else _copied(value))
+            self.store.replace(near, value if isinstance(value, Pointer | Failure) else tensors.copied(value))
             return
         self.store.replace(near, value)
         self.store.export(name)
@@ -175,10 +173,6 @@ class Places:
             self.store.export(name)
             self.store.receive(name)
             self._out.claim(name)
-
-
-def _copied(value: Any) -> Any:
-    return Plain(copy.deepcopy(value.value)) if type(value) is Plain else tensors.copied(value)
 
 
 def _place(name: int) -> tuple[int, int]:

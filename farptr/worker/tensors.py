@@ -7,11 +7,14 @@ Laws
 from __future__ import annotations
 
 import importlib
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
 
+from farptr.protocol import plain, torch_parts
 from farptr.protocol.errors import UnsupportedValue
+from farptr.protocol.plain import Plain
 
 KINDS: set[type] = set()
 """Types of values besides ndarray; ``torch_values`` puts torch's in."""
@@ -58,4 +61,11 @@ def text_of(value: Any) -> str:
 
 def copied(value: Any) -> Any:
     """A copy with memory of its own."""
+    if type(value) is Plain:
+        return Plain(plain.copied(value.value, lambda tensor: theirs().copy(tensor)))
     return value.copy() if type(value) is np.ndarray else theirs().copy(value)
+
+
+def filled(value: Any, done: Container[int] = ()) -> Any:
+    """A value that came, with tensors where records stand for them (``torch_parts``); raises UnsupportedValue."""
+    return torch_parts.filled(value, lambda found: theirs().decoded(found), done)

@@ -107,7 +107,8 @@ class Turn:
         if tag == plain.PLAIN_VALUE:
             if self.admit is not None:
                 self.admit(plain.size_bytes(wire[1]))
-            return plain.decode_value(wire, self.buffers)
+            found = plain.decode_value(wire, self.buffers)
+            return plain.Plain(tensors.filled(found.value))
         if tag == values.POINTER:
             self.store.check_came(wire[1])
             return Pointer(wire[1])

@@ -22,5 +22,5 @@ def test_functions_make_tensors_and_get_them():
             "kind": "Tensor",
             "sum": 6.0,
         }
-        with pytest.raises(fp.UnsupportedValue, match="a Tensor cannot be sent"):
-            p.apply(lambda x: [torch.tensor(x)]).get()
+        (found,) = p.apply(lambda x: [torch.tensor(x)]).get()
+        assert found.tolist() == [1.0, 2.0]

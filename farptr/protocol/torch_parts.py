@@ -1,0 +1,74 @@
+"""Tensors of torch inside of other values: in a dict, in what a function is given or returns.
+
+Laws
+    One travels as a record with the fields of ``marked.Marked`` and a name that no dataclass has:
+    ``marked_in(record_of(t))`` is ``torch_bytes.marked(t)``. Nothing of torch is pickled; it is imported by need.
+    Who stores or hands out a value puts tensors in the place of such records (``filled``).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Container
+from typing import Any
+
+import numpy as np
+
+from farptr.protocol.errors import ProtocolError
+from farptr.protocol.marked import CARRIERS, Marked
+from farptr.protocol.records import Record, fields_of
+
+NAME = "torch.Tensor"
+_MARK, _ARRAY, _REQUIRES_GRAD, _GRAD = Marked._fields
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether it is one, and no pointer to one."""
+    torch = sys.modules.get("torch")
+    return torch is not None and type(value) in (torch.Tensor, torch.nn.Parameter)
+
+
+def record_of(tensor: Any) -> Record:
+    """What stands for a tensor; raises UnsupportedValue for one that cannot travel."""
+    from farptr.protocol.torch_bytes import marked
+
+    return Record(NAME, marked(tensor)._asdict())
+
+
+def is_record(value: Any) -> bool:
+    """Whether it stands for a tensor."""
+    return type(value) is Record and value._name == NAME
+
+
+def marked_in(record: Record) -> Marked:
+    """The tensor that a record stands for; raises ProtocolError."""
+    fields = fields_of(record)
+    if fields.keys() != set(Marked._fields):
+        raise ProtocolError("a malformed tensor in a value")
+    found = Marked(**fields)
+    carrier = CARRIERS.get(found.mark) if type(found.mark) is str else None
+    arrays = [found.array] if found.grad is None else [found.array, found.grad]
+    fits = all(isinstance(array, np.ndarray) and array.dtype.str == carrier for array in arrays)
+    if not fits or type(found.requires_grad) is not bool or len({array.shape for array in arrays}) != 1:
+        raise ProtocolError("a malformed tensor in a value")
+    return found
+
+
+def filled(value: Any, tensor: Callable[[Marked], Any], done: Container[int] = ()) -> Any:
+    """A value that was decoded, with tensors where such records are; it is changed for that.
+
+    ``done``: by ``id``, what in it was not decoded, and is left alone.
+    """
+    kind = type(value)
+    if kind not in (list, tuple, dict, Record) or id(value) in done:
+        return value
+    if is_record(value):
+        return tensor(marked_in(value))
+    if kind is list:
+        value[:] = [filled(part, tensor, done) for part in value]
+    elif kind is tuple:
+        return tuple([filled(part, tensor, done) for part in value])
+    else:
+        fields = value if kind is dict else vars(value)
+        fields.update({key: filled(part, tensor, done) for key, part in fields.items()})
+    return value
