@@ -130,7 +130,7 @@ class MultiPointer(DataFace, numpy_face.NumpyFace, FunctionFace):
 
     def nonzero(self) -> Any:
         """ndarray.nonzero, where the data is: a MultiPointer for each dimension (asks for ndim)."""
-        return self._run(".nonzero", (self,), count=self.ndim, as_tuple=True)
+        return self._run(".nonzero", (self,), count=max(1, self.ndim), as_tuple=True)
 
     # ------------------------------------------------------------ answers
 

@@ -157,7 +157,8 @@ def _method(name: str) -> Callable[..., Any]:
 
 
 def _nonzero(self: Any) -> Any:
-    return call(".nonzero", (self,), count=self.ndim, as_tuple=True)
+    # Of no dimensions: as NumPy does it, old ones with one result, new ones with an error.
+    return call(".nonzero", (self,), count=max(1, self.ndim), as_tuple=True)
 
 
 def _in_place_method(name: str) -> Callable[..., Any]:

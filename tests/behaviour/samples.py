@@ -80,7 +80,7 @@ METHODS = {
     "transpose": [lambda a: a.e.transpose(2, 0, 1), lambda a: a.f.transpose()],
     "var": [lambda a: a.f.var(axis=1)],
     "view": [lambda a: a.s.view(np.int64), lambda a: a.s.view("u1")],
-    "nonzero": [lambda a: a.x.nonzero(), lambda a: a.o.nonzero()],
+    "nonzero": [lambda a: a.x.nonzero(), lambda a: a.o.nonzero(), lambda a: a.x[0, 0].nonzero()],
     "byteswap": [lambda a: a.i.byteswap()],
 }
 
