@@ -46,8 +46,12 @@ def _dimensions(args: Arguments, kwargs: Keywords) -> int:
     return int((args[0] if args else next(iter(kwargs.values()))).ndim)
 
 
+def _nonzero(args: Arguments, kwargs: Keywords) -> int:
+    return max(1, _dimensions(args, kwargs))  # of none: one result from old NumPys, an error from new ones
+
+
 def _where(args: Arguments, kwargs: Keywords) -> int:
-    return _dimensions(args, kwargs) if len(args) == 1 else 1
+    return _nonzero(args, kwargs) if len(args) == 1 else 1
 
 
 def _svd(args: Arguments, kwargs: Keywords) -> int:
@@ -100,7 +104,7 @@ ARITY: dict[str, int | Count] = {
     "unique_counts": 2, "unique_inverse": 2, "histogram": 2, "histogram2d": 3, "histogramdd": _histogramdd,
     "average": _flag(3, "returned", 2), "linalg.svd": _svd, "linalg.qr": _qr, "linalg.eig": 2, "linalg.eigh": 2,
     "linalg.slogdet": 2, "linalg.lstsq": 4, "gradient": _gradient, "linspace": _flag(4, "retstep", 2),
-    "intersect1d": _flag(3, "return_indices", 3), "nonzero": _dimensions, "where": _where, "unstack": _unstack,
+    "intersect1d": _flag(3, "return_indices", 3), "nonzero": _nonzero, "where": _where, "unstack": _unstack,
     "diag_indices_from": _dimensions, "tril_indices_from": 2, "triu_indices_from": 2, "unravel_index": _unravelled,
     "polydiv": 2, "polyfit": _polyfit, "strings.partition": 3, "strings.rpartition": 3,
 }  # fmt: skip

@@ -202,7 +202,7 @@ FUNCTIONS = {
     "nanstd": [lambda a: np.nanstd(a.n[:, :2], axis=1)],
     "nansum": [lambda a: np.nansum(a.n, axis=1)],
     "nanvar": [lambda a: np.nanvar(a.n[:, :2])],
-    "nonzero": [lambda a: np.nonzero(a.x), lambda a: np.nonzero(a.o)],
+    "nonzero": [lambda a: np.nonzero(a.x), lambda a: np.nonzero(a.o), lambda a: np.nonzero(a.x[0, 0])],
     "ones_like": [lambda a: np.ones_like(a.i), lambda a: np.ones_like(a.i, dtype=float)],
     "outer": [lambda a: np.outer(a.v, a.r)],
     "packbits": [lambda a: np.packbits(a.b)],
@@ -267,6 +267,7 @@ FUNCTIONS = {
     "vsplit": [lambda a: np.vsplit(a.f, [1])],
     "vstack": [lambda a: np.vstack([a.v, a.u])],
     "where": [
+        lambda a: np.where(a.x[0, 0]),
         lambda a: np.where(a.b, a.f, 0.0),
         lambda a: np.where(a.b, a.f, a.g),
         lambda a: np.where(a.x),
