@@ -1,4 +1,4 @@
-"""Pointers of another face than this package's own, where functions, ``fp.gather`` and ``sim.map`` are given them.
+"""Pointers of another face than this package's own, where functions, ``fp.gather`` and their like are given them.
 
 Such a class has ``__farptr__``, a method that gives the pointer proper, and ``__farptr_made__``, which makes of one
 what the face has in its place. Where ``get`` uses one up it has ``__farptr_came__``, too: what that face makes of what

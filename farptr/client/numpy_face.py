@@ -119,6 +119,8 @@ def _operator(name: str) -> Callable[[Any, Any], Any]:
                 made = session.operate(name, args, node, there)
                 if made is not None:
                     return _make(session, made)
+        if getattr(kind, "__array_ufunc__", kind) is None:
+            return NotImplemented  # NumPy's way to leave operators to the other's class
         return call(name, (self, other))
 
     return run

@@ -33,12 +33,13 @@ from farptr.client.operands import Wired
 from farptr.client.session import Session
 from farptr.client.tensor import tensor
 from farptr.protocol import values
-from farptr.protocol.errors import FarptrError, MessageTooLarge, NotSerializable, UsageError
+from farptr.protocol.errors import FarptrError, MessageTooLarge, NotSerializable, UnsupportedValue, UsageError
 from farptr.protocol.functions import MAX_FUNCTION_BYTES
 from farptr.protocol.plain import encode, parts_of
 from farptr.protocol.records import is_record, remember
 
 MAX_NAME_CHARACTERS = 80
+_AS_PART = "what a function refers to travels with it: julie.run(lambda: {}(x)) with that x, and pointers in it too"
 
 
 class Shipped(NamedTuple):
@@ -61,8 +62,13 @@ class Shipped(NamedTuple):
                 return None if node is None else node.name
 
             code = (values.LITERAL, self.digest) if kept else self.encoded(buffers)
-            wires = [encode(value, buffers, name_of) for value in (self.captured, *args)]
-            named = {key: encode(value, buffers, name_of) for key, value in kwargs.items()}
+            try:
+                wires = [encode(value, buffers, name_of) for value in (self.captured, *args)]
+                named = {key: encode(value, buffers, name_of) for key, value in kwargs.items()}
+            except UnsupportedValue as error:
+                if error.hint:
+                    raise
+                raise UnsupportedValue(error.message, hint=_AS_PART.format(self.name)) from None
             return (code, *wires), named or None, buffers
 
         return wire

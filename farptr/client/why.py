@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from farptr.client.faces import bare
 from farptr.client.pointer import Pointer
 from farptr.client.stored import StoredPointer
 from farptr.client.variables import names_of
@@ -47,6 +48,7 @@ def why(run: Run, what: int | Pointer) -> Why:
 
     Raises UsageError for anything else. Fetches ids and counts, no values.
     """
+    what = bare(what)
     if isinstance(what, bool) or not isinstance(what, int | Pointer):
         raise UsageError(f"why() takes an id or a pointer, not a {type(what).__name__}", hint="sim.why(p)")
     id = what.id_at_location if isinstance(what, Pointer) else what

@@ -35,4 +35,9 @@ def _rows() -> tuple[tuple[Any, str], ...]:
 
 def hint_for(value: Any) -> str:
     """The advice for a value of that kind, empty where there is none."""
-    return next((hint for kinds, hint in _rows() if isinstance(value, kinds)), "")
+    found = next((hint for kinds, hint in _rows() if isinstance(value, kinds)), "")
+    return found or (_TENSOR if type(value).__name__ in _TENSORS and type(value).__module__.startswith("torch") else "")
+
+
+_TENSORS = ("Tensor", "Parameter")
+_TENSOR = "x.numpy() travels with an operation; functions take tensors of torch as they are"

@@ -269,6 +269,11 @@ class PointerTensor(torch.Tensor):
         self._handle.describe(text)
         return self
 
+    def publish(self, name: str) -> PointerTensor:
+        """Give the object at the first hop a name, under which every client finds it; returns this pointer. Waits."""
+        self._plain("publish").publish(name)
+        return self
+
     @property
     def tags(self) -> Any:
         """The tags that are known here."""
