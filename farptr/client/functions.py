@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from farptr.client.faces import bare, dressed
 from farptr.client.operands import common_path
 from farptr.client.pointer import Pointer, make
-from farptr.client.shipping import Shipped, name_of, operands_in, shipped
+from farptr.client.shipping import Shipped, carried, name_of, operands_in, shipped
 from farptr.protocol import values
 from farptr.protocol.commands import FUNCTION
 from farptr.protocol.errors import NotCollocated, UsageError
@@ -68,8 +68,8 @@ def remote(function: Callable[..., Any]) -> RemoteFunction:
 def run(worker: Worker | None, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Pointer:
     """A call of a function: where its pointers lead, or (without any) at the worker."""
     given = [args, kwargs]
-    args, kwargs = bare(tuple(args)), bare(dict(kwargs))
     parcel = function.shipped if isinstance(function, RemoteFunction) else shipped(function)
+    args, kwargs = carried(bare(tuple(args)), parcel.name), carried(bare(dict(kwargs)), parcel.name)
     operands = [*operands_in(args), *operands_in(kwargs), *parcel.captured]
     if worker is None and not operands:
         raise UsageError(

@@ -34,12 +34,12 @@ from farptr.client.session import Session
 from farptr.client.tensor import tensor
 from farptr.protocol import values
 from farptr.protocol.errors import FarptrError, MessageTooLarge, NotSerializable, UnsupportedValue, UsageError
-from farptr.protocol.functions import MAX_FUNCTION_BYTES
+from farptr.protocol.functions import MAX_FUNCTION_BYTES, PICKLED
 from farptr.protocol.plain import encode, parts_of
-from farptr.protocol.records import is_record, remember
+from farptr.protocol.records import Record, is_record, remember
 
 MAX_NAME_CHARACTERS = 80
-_AS_PART = "what a function refers to travels with it: julie.run(lambda: {}(x)) with that x, and pointers in it too"
+_PLAIN = (int, float, complex, str, bytes, type(None), np.ndarray, np.generic)
 
 
 class Shipped(NamedTuple):
@@ -62,13 +62,8 @@ class Shipped(NamedTuple):
                 return None if node is None else node.name
 
             code = (values.LITERAL, self.digest) if kept else self.encoded(buffers)
-            try:
-                wires = [encode(value, buffers, name_of) for value in (self.captured, *args)]
-                named = {key: encode(value, buffers, name_of) for key, value in kwargs.items()}
-            except UnsupportedValue as error:
-                if error.hint:
-                    raise
-                raise UnsupportedValue(error.message, hint=_AS_PART.format(self.name)) from None
+            wires = [encode(value, buffers, name_of) for value in (self.captured, *args)]
+            named = {key: encode(value, buffers, name_of) for key, value in kwargs.items()}
             return (code, *wires), named or None, buffers
 
         return wire
@@ -83,11 +78,39 @@ def shipped(function: Any) -> Shipped:
     name = name_of(function)
     if not callable(function):
         raise UsageError(f"{function!r} is no function", hint="julie.run(f, p) runs f on what p points at")
+    code, captured = _pickled(function, name)
+    return Shipped(name, code, hashlib.sha256(code).hexdigest(), captured)
+
+
+def carried(value: Any, name: str) -> Any:
+    """An argument of the function of that name; what is no plain value, and holds none, travels as functions do.
+
+    Raises NotSerializable, MessageTooLarge, and UnsupportedValue for arrays that do not travel.
+    """
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return kind([carried(part, name) for part in value])
+    if kind is dict:
+        return {key: carried(part, name) for key, part in value.items()}
+    if isinstance(value, (*_PLAIN, Operand)):
+        return value
+    try:
+        encode(value, [], lambda part: 1 if isinstance(part, Operand) else None)
+    except UnsupportedValue:
+        if isinstance(value, Iterator):
+            raise
+        code, captured = _pickled(value, f"what {name} is given")
+        return Record(PICKLED, {"code": np.frombuffer(code, np.uint8), "captured": captured})
+    return value
+
+
+def _pickled(value: Any, name: str) -> tuple[bytes, tuple[Operand, ...]]:
+    """The bytes, and the pointers in it, by the numbers that stand for them."""
     stream = io.BytesIO()
     pickler = _Pickler(stream, name)
     try:
         with _whole():
-            pickler.dump(function)
+            pickler.dump(value)
     except FarptrError:
         raise
     except Exception as error:
@@ -103,7 +126,7 @@ def shipped(function: Any) -> Shipped:
             size=len(code),
             limit=MAX_FUNCTION_BYTES,
         )
-    return Shipped(name, code, hashlib.sha256(code).hexdigest(), tuple(pickler.captured))
+    return code, tuple(pickler.captured)
 
 
 def name_of(function: Any) -> str:

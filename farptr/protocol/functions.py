@@ -16,6 +16,8 @@ PRIVATE = "private"
 """On, and said twice: also where there is data that the worker loaded."""
 
 CALLED = "fn:"
+PICKLED = "farptr.pickled"
+"""The name of the record that stands for an argument which is no plain value: ``code``, and ``captured``."""
 KEPT = 256
 """Functions that a worker keeps for a client, to be called by their digests; client and worker both count."""
 MAX_FUNCTION_BYTES = 256 << 20

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -76,6 +76,26 @@ def returned(value: Record) -> Any:
     for name, part in vars(value).items():
         object.__setattr__(made, name, part)
     return made
+
+
+def replaced(value: Any, makers: Mapping[str, Callable[[Record], Any]], done: Container[int] = ()) -> Any:
+    """A value that was decoded, with what ``makers`` make of the records of their names; it is changed for that.
+
+    ``done``: by ``id``, what in it was not decoded, and is left alone.
+    """
+    kind = type(value)
+    if kind not in (list, tuple, dict, Record) or id(value) in done:
+        return value
+    if kind is Record and value._name in makers:
+        return makers[value._name](value)
+    if kind is list:
+        value[:] = [replaced(part, makers, done) for part in value]
+    elif kind is tuple:
+        return tuple([replaced(part, makers, done) for part in value])
+    else:
+        fields = value if kind is dict else vars(value)
+        fields.update({key: replaced(part, makers, done) for key, part in fields.items()})
+    return value
 
 
 def check_keys(value: dict[Any, Any]) -> None:

@@ -3,13 +3,13 @@
 Laws
     One travels as a record with the fields of ``marked.Marked`` and a name that no dataclass has:
     ``marked_in(record_of(t))`` is ``torch_bytes.marked(t)``. Nothing of torch is pickled; it is imported by need.
-    Who stores or hands out a value puts tensors in the place of such records (``filled``).
+    Who stores or hands out a value puts tensors in the place of such records (``maker``).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -54,21 +54,6 @@ def marked_in(record: Record) -> Marked:
     return found
 
 
-def filled(value: Any, tensor: Callable[[Marked], Any], done: Container[int] = ()) -> Any:
-    """A value that was decoded, with tensors where such records are; it is changed for that.
-
-    ``done``: by ``id``, what in it was not decoded, and is left alone.
-    """
-    kind = type(value)
-    if kind not in (list, tuple, dict, Record) or id(value) in done:
-        return value
-    if is_record(value):
-        return tensor(marked_in(value))
-    if kind is list:
-        value[:] = [filled(part, tensor, done) for part in value]
-    elif kind is tuple:
-        return tuple([filled(part, tensor, done) for part in value])
-    else:
-        fields = value if kind is dict else vars(value)
-        fields.update({key: filled(part, tensor, done) for key, part in fields.items()})
-    return value
+def maker(tensor: Callable[[Marked], Any]) -> dict[str, Callable[[Record], Any]]:
+    """For ``records.replaced``: tensors in place of what stands for them."""
+    return {NAME: lambda record: tensor(marked_in(record))}

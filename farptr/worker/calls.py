@@ -150,7 +150,7 @@ class Calls:
         if not called:
             return item_of(operation, found, named)
         stored = {id(value.value) for value in here.values() if type(value) is Plain}
-        return self._functions.run(command, tensors.filled(found, stored), tensors.filled(named, stored))
+        return self._functions.run(command, found, named, stored)
 
     def _levelled(self, here: dict[int, Value]) -> dict[int, Value]:
         """Operands of different depth on this worker: pointers to this worker are followed until all are alike."""

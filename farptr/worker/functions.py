@@ -17,7 +17,7 @@ import os
 import pickle
 import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,9 +33,10 @@ from farptr.protocol.errors import (
     UnsupportedOperation,
     UnsupportedValue,
 )
-from farptr.protocol.functions import KEPT, name_of
+from farptr.protocol.functions import KEPT, PICKLED, name_of
 from farptr.protocol.operations import ROWS
 from farptr.protocol.plain import Plain
+from farptr.protocol.records import Record, fields_of, replaced
 from farptr.worker import tensors
 from farptr.worker.cells import MAX_MESSAGE_CHARACTERS, Printed, cut
 from farptr.worker.failures import Stopped, text_of
@@ -71,16 +72,22 @@ class Functions:
         """That client is gone."""
         self._kept.pop(client, None)
 
-    def run(self, command: Command, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """What a function returns, as it is stored; the first two arguments are its code and what it refers to."""
+    def run(self, command: Command, args: list[Any], kwargs: dict[str, Any], stored: Container[int]) -> Any:
+        """What a function returns, as it is stored; the first two arguments are its code and what it refers to.
+
+        ``stored``: by ``id``, what among them was here before. Nothing in that is ever unpickled: another client may
+        have sent it.
+        """
         self._check(self._turn.root)
         code, captured, *rest = args if len(args) > 1 else (None, None)
         if not isinstance(code, str | np.ndarray) or not isinstance(captured, tuple):
             raise ProtocolError("a malformed call of a function")
         name = name_of(command[3])
         heard = Heard(self._turn, command[0])
+        makers = tensors.maker() | {PICKLED: lambda record: _argument(record, name)}
         try:
             with heard, ended_here(), computing:
+                rest, kwargs = replaced(rest, makers, stored), replaced(kwargs, makers, stored)
                 return _stored(self._found(code, captured, name)(*rest, **kwargs), name)
         except (Stopped, Exception):
             raise
@@ -125,6 +132,15 @@ def _unpickled(code: bytes, captured: Sequence[Any], name: str) -> Callable[...,
             f"{name} needs what this worker cannot import: {error}",
             hint="install it where the worker runs, or import it inside the function",
         ) from None
+
+
+def _argument(record: Record, name: str) -> Any:
+    """What a function was given that is no plain value."""
+    fields = fields_of(record)
+    code, captured = fields.get("code"), fields.get("captured")
+    if not isinstance(code, np.ndarray) or not isinstance(captured, tuple) or len(fields) != 2:
+        raise ProtocolError("a malformed argument of a function")
+    return _unpickled(code.tobytes(), captured, name)
 
 
 def _stored(value: Any, name: str) -> Any:

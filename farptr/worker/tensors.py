@@ -7,7 +7,7 @@ Laws
 from __future__ import annotations
 
 import importlib
-from collections.abc import Container
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from farptr.protocol import plain, torch_parts
 from farptr.protocol.errors import UnsupportedValue
 from farptr.protocol.plain import Plain
+from farptr.protocol.records import Record
 
 KINDS: set[type] = set()
 """Types of values besides ndarray; ``torch_values`` puts torch's in."""
@@ -66,6 +67,6 @@ def copied(value: Any) -> Any:
     return value.copy() if type(value) is np.ndarray else theirs().copy(value)
 
 
-def filled(value: Any, done: Container[int] = ()) -> Any:
-    """A value that came, with tensors where records stand for them (``torch_parts``); raises UnsupportedValue."""
-    return torch_parts.filled(value, lambda found: theirs().decoded(found), done)
+def maker() -> dict[str, Callable[[Record], Any]]:
+    """For ``records.replaced``: tensors in place of records; that raises UnsupportedValue where there is no torch."""
+    return torch_parts.maker(lambda found: theirs().decoded(found))

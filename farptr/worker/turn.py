@@ -15,6 +15,7 @@ from farptr.protocol.commands import REPORT, Envelope
 from farptr.protocol.errors import HopLimit, LinkLost, ProtocolError
 from farptr.protocol.header import HOP_LIMIT, Header
 from farptr.protocol.ids import IdBlock, worker_of
+from farptr.protocol.records import replaced
 from farptr.protocol.shapes import report_in
 from farptr.worker import tensors
 from farptr.worker.authority import Authority
@@ -108,7 +109,7 @@ class Turn:
             if self.admit is not None:
                 self.admit(plain.size_bytes(wire[1]))
             found = plain.decode_value(wire, self.buffers)
-            return plain.Plain(tensors.filled(found.value))
+            return plain.Plain(replaced(found.value, tensors.maker()))
         if tag == values.POINTER:
             self.store.check_came(wire[1])
             return Pointer(wire[1])

@@ -9,10 +9,13 @@ import time
 import warnings
 from dataclasses import dataclass, field
 
+import cloudpickle
 import numpy as np
 import pytest
 
 import farptr as fp
+from farptr.protocol.functions import PICKLED
+from farptr.protocol.records import Record
 from tests.behaviour.far import fetched, sent
 
 FACTOR = 10
@@ -413,8 +416,50 @@ def test_what_cannot_be_sent(run):
             julie.run(value)
     with pytest.raises(fp.UsageError, match="is no function"):
         fp.remote(3)
-    with pytest.raises(fp.UnsupportedValue, match="cannot travel"):
-        julie.run(lambda x: x, object())
+    with pytest.raises(fp.NotSerializable, match="what <lambda> is given cannot be sent: cannot pickle"):
+        julie.run(lambda x: x, lock)
+    with pytest.raises(fp.UnsupportedValue, match="a generator cannot travel"):
+        julie.run(lambda x: x, (i for i in range(3)))
+    with pytest.raises(fp.UnsupportedValue, match="a MaskedArray cannot be sent"):
+        julie.run(lambda x: x, np.ma.masked_array([1], [0]))
+
+
+@dataclass
+class Plan:
+    steps: int
+    rule: object = None
+    start: object = None
+
+
+def test_it_is_given_what_is_no_plain_value(run):
+    """By pickle, as the function itself is: functions, estimators, sets, with pointers in them."""
+    julie, _, _ = run
+    p = fp.tensor([1.0, 2.0, 3.0]).send(julie)
+    offset = fp.tensor([10.0]).send(julie)
+    assert julie.run(lambda f, x: f(x), np.max, p).get() == 3.0
+    assert julie.run(lambda f, x: f(x), lambda x: (x + offset).sum(), p).get() == 36.0
+    assert p.apply(lambda x, *, allowed: sorted(allowed & {1, 2}), allowed={2, 3}).get() == [2]
+    rng = np.random.default_rng(5)
+    assert julie.run(lambda r: r.integers(1000), rng).get() == np.random.default_rng(5).integers(1000)
+    plan = Plan(2, rule=lambda x: x * 2, start=p)
+    assert julie.run(lambda given: given.rule(given.start).sum() + given.steps, plan).get() == 14.0
+    called = fp.remote(lambda f, x: {"given": f(x), "name": f.__name__})
+    assert [called(f, p).get() for f in (np.sum, np.min)] == [
+        {"given": 6.0, "name": "sum"},
+        {"given": 1.0, "name": "min"},
+    ]
+    with pytest.raises(fp.NotSerializable, match="refers to a worker"):
+        julie.run(lambda given: given, {"deep": [julie]})
+
+
+def test_nothing_of_what_another_client_stored_is_unpickled(run):
+    """A record of that name in a value that a client may send without the right to run anything."""
+    julie, _, _ = run
+    code = np.frombuffer(cloudpickle.dumps(lambda: 1), np.uint8)
+    forged = fp.send({"x": Record(PICKLED, {"code": code, "captured": ()})}, julie)
+    assert forged.apply(lambda value: type(value["x"]).__name__).get() == "Record"
+    assert julie.run(lambda given: type(given[0]["x"]).__name__, [forged]).get() == "Record"
+    assert forged["x"].apply(lambda value: type(value).__name__).get() == "Record"
 
 
 def test_a_module_that_the_worker_lacks(run):

@@ -10,7 +10,7 @@ import pytest
 from farptr.protocol import plain, torch_parts
 from farptr.protocol.errors import ProtocolError, UnsupportedValue
 from farptr.protocol.marked import Marked
-from farptr.protocol.records import Record
+from farptr.protocol.records import Record, replaced
 from farptr.worker import tensors
 
 ONES = np.ones(3, "<f4")
@@ -45,7 +45,7 @@ def test_malformed_ones_are_refused(changed):
     with pytest.raises(ProtocolError, match="malformed tensor"):
         torch_parts.marked_in(Record(torch_parts.NAME, SOUND | changed))
     with pytest.raises(ProtocolError, match="malformed tensor"):
-        torch_parts.filled([Record(torch_parts.NAME, SOUND | changed)], lambda found: found)
+        replaced([Record(torch_parts.NAME, SOUND | changed)], torch_parts.maker(lambda found: found))
     with pytest.raises(ProtocolError, match="malformed tensor"):
         torch_parts.marked_in(Record(torch_parts.NAME, {}))
 
@@ -54,7 +54,7 @@ def test_what_was_not_decoded_is_left_alone():
     loop = {"w": Record(torch_parts.NAME, SOUND)}
     loop["itself"] = loop
     given = [loop, (Record(torch_parts.NAME, SOUND), 1)]
-    found = torch_parts.filled(given, lambda marked: marked.mark, {id(loop)})
+    found = replaced(given, torch_parts.maker(lambda marked: marked.mark), {id(loop)})
     assert found[0] is loop
     assert found[1] == ("float32", 1)
     assert torch_parts.is_record(loop["w"])
@@ -63,7 +63,7 @@ def test_what_was_not_decoded_is_left_alone():
 def test_a_worker_without_torch_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "farptr.worker.torch_values", None)
     with pytest.raises(UnsupportedValue, match="no torch"):
-        tensors.filled({"w": Record(torch_parts.NAME, SOUND)})
+        replaced({"w": Record(torch_parts.NAME, SOUND)}, tensors.maker())
 
 
 def test_tensors_travel_in_values():
@@ -72,7 +72,7 @@ def test_tensors_travel_in_values():
     (w * 2).sum().backward()
     value = {"w": w, "half": [torch.ones(2, dtype=torch.bfloat16), (torch.tensor(True), "text")]}
     found, wire = there_and_back(value)
-    filled = tensors.filled(found)
+    filled = replaced(found, tensors.maker())
     assert torch.equal(filled["w"], w)
     assert torch.equal(filled["w"].grad, w.grad)
     assert filled["half"][0].dtype == torch.bfloat16

@@ -186,18 +186,17 @@ def test_pointers_of_both_faces_meet(functions, workers):
     del functions["julie"]["w"]
 
 
-def test_what_does_not_travel_says_what_does(functions, workers):
+def test_models_are_given_and_a_tensor_beside_a_pointer_is_not(functions, workers):
     julie, _ = workers
     p = fp.tensor([1.0]).send(functions["julie"])
     with pytest.raises(fp.UnsupportedValue, match=r"x.numpy\(\) travels"):
         p + torch.ones(1)
     model = torch.nn.Linear(3, 1)
     x = three().send(julie)
-    with pytest.raises(fp.UnsupportedValue, match="a Linear cannot travel") as caught:
-        julie.run(lambda m, given: m(given), model, x)
-    assert "what a function refers to travels with it" in caught.value.hint
     expected = model(three()).tolist()
     assert julie.run(lambda given: model(given), x).get().tolist() == expected
+    assert julie.run(lambda m, given: m(given), model, x).get().tolist() == expected
     model.send(julie)  # from here on it refers to pointers
     assert x.apply(lambda given: model(given)).get().tolist() == expected
+    assert x.apply(lambda given, m: m(given), model).get().tolist() == expected
     model.get()
