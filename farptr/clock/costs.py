@@ -4,6 +4,7 @@
 |---|---|
 | ``"5 ms"`` | always that |
 | ``{"operation": "1 ms", "matmul": "20 ms"}`` | what stands by an operation's name, else ``operation``; ``turn`` once |
+| ``{"fn:train": "20 s"}`` | the same for a function on a worker |
 | ``"2 GFLOP/s"`` | its floating-point operations (``flops``) at that speed |
 | ``{"worker": {"julie": …}, "else": …}`` | what stands by the worker's name, else by ``else`` |
 | ``{"measured": "costs.json"}`` | what it took when it was measured: a first run writes the file, others replay it |

@@ -1,7 +1,8 @@
 """Operations by the names that people know them by, for tables of costs.
 
 On the wire ``p @ q`` is ``matmul``, ``p.sum()`` is ``.sum``, ``np.dot(p, q)`` is ``np:dot``, ``p += q`` is ``=add``;
-and torch's have the place where torch has them. A table says ``matmul``, ``sum``, ``dot``, ``add``.
+and torch's have the place where torch has them. A table says ``matmul``, ``sum``, ``dot``, ``add``; and ``fn:train``
+for a function of the program's that is called ``train``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from operator import attrgetter
 
 from farptr.protocol import operations as table
 from farptr.protocol import standard, torch_names
+from farptr.protocol.functions import is_call
 
 _ALIKE = {"eq": "equal", "ne": "not_equal"}
 _TORCH_PLACES = ("", "Tensor", "nn.functional", "linalg", "fft", "special", "autograd", "nn.init", "ops.aten")
@@ -20,6 +22,8 @@ _TORCH_PLACES = ("", "Tensor", "nn.functional", "linalg", "fft", "special", "aut
 
 def known_as(operation: str) -> str:
     """``dot`` for ``np:dot``, ``.dot`` and ``torch.Tensor.dot``; ``add`` for ``=add`` and ``torch.Tensor.__iadd__``."""
+    if is_call(operation):
+        return operation
     if torch_names.is_of_torch(operation):
         return torch_names.known_as(operation)
     short = operation.rpartition(":")[2].strip("=.") or operation
@@ -32,7 +36,7 @@ def unknown(name: str) -> frozenset[str]:
     torch is looked into only where it is installed and the others do not know the name; that imports it.
     """
     known = _of_arrays()
-    return frozenset() if name in known or _torch_has(name) else known
+    return frozenset() if name in known or is_call(name) or _torch_has(name) else known
 
 
 @cache

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from farptr.clock.costs import Meter
 from farptr.protocol.commands import Envelope
+from farptr.protocol.functions import CALLED
 from farptr.protocol.torch_names import is_of_torch
-from farptr.worker import execute, tensors
+from farptr.worker import execute, functions, tensors
 
 Turn = Callable[[Envelope], list[Envelope]]
 
@@ -20,6 +23,7 @@ def costed(turn: Turn, clock: dict[str, Any]) -> Turn:
     if "measured" in costs:
         return _measured(turn) if costs["measured"] else turn
     meter = Meter(costs)
+    functions.run_within(lambda name: _function(name, meter))
     execute.carry_out_by(lambda run: _counted_by_torch(run, meter) if meter.by_speed else meter.wrapped(run))
     meter.take_ns()
 
@@ -44,6 +48,25 @@ def _counted_by_torch(run: Callable[..., Any], meter: Meter) -> Callable[..., An
             meter.spend(counting.flops)
 
     return counted
+
+
+@contextlib.contextmanager
+def _function(name: str, meter: Meter) -> Iterator[None]:
+    """A function on this worker: one operation of its name; at a speed, the kernels of torch in it."""
+    counting = _counting() if meter.by_speed else None
+    try:
+        with counting or contextlib.nullcontext():
+            yield
+    finally:
+        if not meter.by_speed:
+            meter.note(f"{CALLED}{name}", (), None)
+        elif counting is not None:
+            meter.spend(counting.flops)
+
+
+def _counting() -> Any:
+    # Whether it has been imported before must not matter: the first call costs what the second does.
+    return tensors.theirs().counting() if importlib.util.find_spec("torch") else None
 
 
 def _measured(turn: Turn) -> Turn:

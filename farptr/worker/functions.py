@@ -46,6 +46,15 @@ from farptr.worker.turn import Command, Turn
 
 MAX_WARNINGS = 50
 
+Context = contextlib.AbstractContextManager[Any]
+_within: list[Callable[[str], Context]] = [contextlib.nullcontext]
+"""Entered around every call of a function, with its name."""
+
+
+def run_within(context: Callable[[str], Context]) -> None:
+    """Have all functions of this process run in a context of yours: it is given the function's name."""
+    _within[0] = context
+
 
 class Functions:
     """The handler of FUNCTION, and of the calls whose operation is a function."""
@@ -86,7 +95,7 @@ class Functions:
         heard = Heard(self._turn, command[0])
         makers = tensors.maker() | {PICKLED: lambda record: _argument(record, name)}
         try:
-            with heard, ended_here(), computing:
+            with heard, ended_here(), computing, _within[0](name):
                 rest, kwargs = replaced(rest, makers, stored), replaced(kwargs, makers, stored)
                 return _stored(self._found(code, captured, name)(*rest, **kwargs), name)
         except (Stopped, Exception):

@@ -83,6 +83,25 @@ def test_operations_cost_what_the_table_says():
         assert sim.now == pytest.approx(2.020, abs=EXACT)
 
 
+def test_a_function_costs_what_stands_by_its_name():
+    def train(x):
+        return x * 2
+
+    def fails(x):
+        raise ValueError
+
+    costs = {"fn:train": "20 s", "fn:fails": "3 s", "operation": "1 s"}
+    with fp.up("julie", clock="virtual", costs=costs, functions=True) as sim:
+        (julie,) = sim
+        x = fp.send(np.ones(3), julie)
+        x.apply(train).get()
+        assert sim.now == pytest.approx(20.0, abs=EXACT)
+        with pytest.raises(ValueError):
+            x.apply(fails).get()
+        x.apply(np.sum).get()
+        assert sim.now == pytest.approx(24.0, abs=EXACT)
+
+
 def test_work_at_a_speed_takes_its_floating_point_operations():
     with virtual("julie", costs="1 MFLOP/s") as sim:
         (julie,) = sim

@@ -15,7 +15,7 @@ def spent(face, monkeypatch):
     sy, hook, _ = face
 
     def measured(costs, work):
-        with fp.up("carol", clock="virtual", costs=costs, preload=sy.running.PRELOADED) as sim:
+        with fp.up("carol", clock="virtual", costs=costs, functions=True, preload=sy.running.PRELOADED) as sim:
             monkeypatch.setattr(sy.running, "_run", sim)
             carol = sy.VirtualWorker(hook, id="carol")
             x = torch.ones(10, 10).send(carol)
@@ -54,3 +54,14 @@ def test_far_tensors_send_kernels_which_cost_the_same(spent):
 
     assert spent("1 kFLOP/s", loop) == pytest.approx(2.1)
     assert spent({"mm": "1 s"}, loop) == pytest.approx(1.0)
+
+
+def test_at_a_speed_kernels_within_a_function_are_counted(spent):
+    product = 2 * 10 * 10 * 10
+
+    def trained(x, w):
+        (x @ w).sum().backward()
+        return x @ x
+
+    found = spent("1 kFLOP/s", lambda x, w: x.apply(trained, w))
+    assert 3 * product / 1e3 <= found <= 3.5 * product / 1e3

@@ -35,6 +35,7 @@ from farptr.worker import execute
         ("torch.Tensor.grad.__get__", "grad"),
         ("no_grad:torch.nn.functional.linear", "linear"),
         ("aten.addmm.default", "addmm"),
+        ("fn:train", "fn:train"),
         ("aten.add_.Tensor", "add"),
     ],
 )
