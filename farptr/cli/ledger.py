@@ -8,7 +8,7 @@ import click
 
 from farptr.cli.manual import Manual
 from farptr.cli.names import complete_file, run_option
-from farptr.cli.output import console, json_option, print_json
+from farptr.cli.output import console, json_option, opened, print_json
 
 if TYPE_CHECKING:
     from farptr.ledger.account import Ledger
@@ -103,7 +103,7 @@ def trace(path: str | None, output: str) -> None:
     from farptr.ledger.trace import write
 
     reader = Reader(path)
-    with click.open_file(output, "w", encoding="utf-8") as file:
+    with opened(output) as file:
         count = write(reader, file)
     click.echo(f"{count} events in {output}", err=True)
     if reader.cut:

@@ -1,0 +1,68 @@
+"""Where a command's output cannot go: a full disk, a closed stdout, a file that cannot be written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import farptr as fp
+from tests.integration.commands import FARPTR, ok, refused
+
+FULL = "error: stdout, or a file of the run, cannot be written: No space left on device"
+TO_FILES = ["report", "trace", "draw matrix"]
+TO_STDOUT = ["ps", "ps --json", "objects", "ledger runs", "ledger runs --csv", "ledger runs --json", "report runs -o -"]
+
+
+@pytest.fixture
+def recorded(base):
+    """A run that is up, and its journal in ``runs``."""
+    with fp.up("julie", name="default", journal=base / "runs") as sim:
+        fp.tensor([1, 2]).send(sim["julie"]).get()
+        yield base
+
+
+def with_stdout(command, redirection, cwd):
+    words = ["sh", "-c", f'exec "$@" {redirection}', "sh", *FARPTR, *command.split()]
+    return subprocess.run(words, cwd=cwd, stderr=subprocess.PIPE, text=True, check=False, timeout=60, env=os.environ)
+
+
+@pytest.mark.parametrize("command", TO_FILES)
+def test_a_file_that_cannot_be_written_is_no_bug(recorded, command):
+    for place, why in (("none/x", "No such file or directory"), (".", "Is a directory")):
+        error, hint = refused(1, *command.split(), "runs", "-o", place, cwd=recorded)
+        assert error == f"{place}: {why}"
+        assert "bug" not in hint
+    if Path("/dev/full").exists():
+        error, hint = refused(1, *command.split(), "runs", "-o", "/dev/full", cwd=recorded)
+        assert error == "/dev/full: No space left on device"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_full_disk_behind_stdout_is_no_bug(recorded):
+    for command in (*TO_STDOUT, "--help", "completion bash"):
+        done = with_stdout(command, "> /dev/full", recorded)
+        error, hint = done.stderr.splitlines()[-2:]
+        assert (done.returncode, error) == (1, FULL), command
+        assert "bug" not in hint
+
+
+def test_a_stdout_that_is_closed_gets_nothing(recorded):
+    for command in (*TO_STDOUT, "link"):
+        done = with_stdout(command, ">&-", recorded)
+        assert (done.returncode, [line for line in done.stderr.splitlines() if not line.startswith("note: ")]) == (
+            0,
+            [],
+        )
+
+
+def test_no_moment_of_a_run_is_called_nan_or_inf(recorded):
+    for option, moment in (("--to", "nan"), ("--to", "inf"), ("--from", "nan")):
+        error, _ = refused(2, "draw", "sequence", "runs", option, moment, cwd=recorded)
+        assert moment in error
+    (recorded / "pass.py").write_text("")
+    for grace in ("nan", "inf"):
+        assert grace in refused(2, "run", "--grace", grace, "pass.py", cwd=recorded)[0]
+    assert ok("draw", "matrix", "runs", "--to", "0.5", "-o", "-", cwd=recorded).endswith("</svg>\n")
