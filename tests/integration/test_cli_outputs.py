@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import farptr as fp
-from tests.integration.commands import FARPTR, ok, refused
+from tests.integration.commands import FARPTR, farptr, ok, refused
 
 FULL = "error: stdout, or a file of the run, cannot be written: No space left on device"
 TO_FILES = ["report", "trace", "draw matrix"]
@@ -66,3 +66,25 @@ def test_no_moment_of_a_run_is_called_nan_or_inf(recorded):
     for grace in ("nan", "inf"):
         assert grace in refused(2, "run", "--grace", grace, "pass.py", cwd=recorded)[0]
     assert ok("draw", "matrix", "runs", "--to", "0.5", "-o", "-", cwd=recorded).endswith("</svg>\n")
+
+
+def test_a_claim_that_cannot_be_meant_is_wrong_usage_before_anything_is_printed(recorded):
+    for words in (
+        ("--unless", "nonsense"),
+        ("--unless", "derived"),
+        ("--never-saw", "me=julie", "--unless", "nonsense"),
+        ("--never-saw", "me=julie", "--unless", "aggregate:x"),
+        ("--never-saw", "me"),
+        ("--never-saw", "me="),
+        ("--never-saw", "=julie"),
+    ):
+        done = farptr("ledger", "runs", *words, cwd=recorded)
+        assert (done.returncode, done.stdout) == (2, ""), words
+        error, hint = done.stderr.splitlines()
+        assert (error[:7], hint[:6]) == ("error: ", "hint: ")
+
+
+def test_a_claim_about_what_never_was_is_wrong_usage(recorded):
+    for claim in ("nobody=julie", "me=nobody", "me=julie/nothing", "me=julie:x"):
+        done = farptr("ledger", "runs", "--never-saw", claim, cwd=recorded)
+        assert done.returncode == 2, claim
