@@ -88,3 +88,30 @@ def test_a_claim_about_what_never_was_is_wrong_usage(recorded):
     for claim in ("nobody=julie", "me=nobody", "me=julie/nothing", "me=julie:x"):
         done = farptr("ledger", "runs", "--never-saw", claim, cwd=recorded)
         assert done.returncode == 2, claim
+
+
+def test_an_address_where_a_name_is_wanted(base):
+    for command in (
+        ("ps",), ("down",), ("logs",), ("monitor",), ("add", "bob"), ("rm", "bob"), ("restart", "bob"), ("kill", "bob")
+    ):  # fmt: skip
+        error, hint = refused(2, *command, "-c", "tcp://192.0.2.7:7600")
+        assert error == "'tcp://192.0.2.7:7600' is an address, and this takes the name of a run on this machine"
+        assert "objects" in hint
+
+
+def test_nobody_is_told_to_lock_or_remove_what_others_use(base, monkeypatch):
+    shared = base / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)  # as /tmp is
+    file = base / "file"
+    file.write_text("")
+    for path in (shared, file):
+        _, hint = refused(5, "up", "a", "-d", FARPTR_RUNTIME_DIR=str(path))
+        assert hint.startswith("set FARPTR_RUNTIME_DIR to a directory of your own")
+
+
+def test_nothing_answers_on_the_network(base):
+    assert ok("keys", "new", "ana", "--client", "-o", base / "ana.key", FARPTR_KEYS=str(base / "keys"))
+    error, hint = refused(3, "objects", "-c", "tcp://127.0.0.1:1", "--key", base / "ana.key")
+    assert "nothing answers at tcp://127.0.0.1:1" in error
+    assert "--bind" in hint
