@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,7 +38,10 @@ def console(*, pipe_width: int = PIPE_WIDTH) -> Console:
         def on_broken_pipe(self) -> NoReturn:
             raise BrokenPipeError
 
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else pipe_width
+    given = os.environ.get("COLUMNS", "")
+    width = int(given) if given.isdecimal() else 0  # 0 is set by who knows no width: a table of it would be nothing
+    if not width:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else pipe_width
     return Out(width=width, highlight=False, markup=False, emoji=False)
 
 

@@ -115,3 +115,10 @@ def test_nothing_answers_on_the_network(base):
     error, hint = refused(3, "objects", "-c", "tcp://127.0.0.1:1", "--key", base / "ana.key")
     assert "nothing answers at tcp://127.0.0.1:1" in error
     assert "--bind" in hint
+
+
+@pytest.mark.parametrize("columns", ["0", "-1", "wide", ""])
+def test_a_width_that_is_none_hides_nothing(base, columns):
+    """Some terminals and containers set COLUMNS=0."""
+    with fp.up("julie", name="default"):
+        assert "julie" in ok("ps", COLUMNS=columns)
