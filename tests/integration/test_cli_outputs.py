@@ -122,3 +122,22 @@ def test_a_width_that_is_none_hides_nothing(base, columns):
     """Some terminals and containers set COLUMNS=0."""
     with fp.up("julie", name="default"):
         assert "julie" in ok("ps", COLUMNS=columns)
+
+
+def test_a_runtime_directory_on_a_full_disk(base):
+    """No file may grow, as on a full disk: the supervisor cannot even log why the run does not start."""
+    words = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *FARPTR, "up", "julie", "-d"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 5, done.stderr
+    error, hint = done.stderr.splitlines()
+    assert "File too large" in error
+    assert "FARPTR_RUNTIME_DIR" in hint
+    assert list(base.iterdir()) == []
+
+
+def test_a_network_or_costs_in_a_file_that_is_not_there(base):
+    (base / "pass.py").write_text("")
+    for words in (("--net", "none.toml"), ("--clock", "virtual", "--costs", "none.toml")):
+        error, hint = refused(2, "run", *words, "pass.py", cwd=base)
+        assert error == "none.toml: No such file or directory"
+        assert hint == "name a TOML file that you can read"
