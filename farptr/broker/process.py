@@ -51,7 +51,7 @@ def serve(
     broker = Broker(address, run=run, seed=seed, control=control, bind=bind, keys=keys, journal=journal, clock=clock)
 
     def stop(_: int, struck: FrameType | None) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):  # a second one must not interrupt the closing
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # a second one must not interrupt the closing
             signal.signal(number, signal.SIG_IGN)
         broker.stopping = True
         # Elsewhere it is amid an envelope, which is finished: what the sockets have counted is in the journal then.
@@ -61,6 +61,8 @@ def serve(
     signal.signal(signal.SIGTERM, stop)
     if control is None:  # under a supervisor a Ctrl-C is none of its business
         signal.signal(signal.SIGINT, stop)
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # a terminal is closed; nohup ignores that
+            signal.signal(signal.SIGHUP, stop)
     gc.set_threshold(GC_THRESHOLD)
     orphaned = False
     try:

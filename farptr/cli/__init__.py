@@ -6,6 +6,7 @@ Only click and the error classes are imported here: ``farptr --help`` must not w
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -141,13 +142,14 @@ for _command in (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. Errors are shown here, without a traceback."""
+    if sys.stdout is None:  # closed, as by `>&-`: its number must not become a socket's, or a file's
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
     reconfigure: Any = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="replace")  # an arrow is no reason to fail where the encoding has none
     try:
         code = cli.main(arguments, prog_name=completion.PROGRAM, standalone_mode=False)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:
         return exit_code_of(error)
     return code if isinstance(code, int) else 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farptr.cli.manual import Manual
+from farptr.cli.members import of_supervisor
 from farptr.cli.names import complete_worker, run_option
 from farptr.cli.output import hint_next, json_option, option_for, print_json
 
@@ -151,7 +152,7 @@ def restart(workers: tuple[str, ...], run: str, json: bool) -> None:
     from farptr.launch.rundir import find
 
     info = find(run)
-    done = [{"name": name, "pid": ask.restart(info.directory, name)} for name in dict.fromkeys(workers)]
+    done = [{"name": name, "pid": of_supervisor(ask.restart, info, name)} for name in dict.fromkeys(workers)]
     if json:
         print_json({"run": run, "workers": done})
         return

@@ -8,7 +8,7 @@ import click
 
 from farptr.cli.manual import Manual
 from farptr.cli.names import complete_file, run_option
-from farptr.cli.output import console, json_option, print_json
+from farptr.cli.output import console, json_option, opened, print_json
 
 if TYPE_CHECKING:
     from farptr.ledger.account import Ledger
@@ -35,13 +35,18 @@ def ledger(path: str | None, by_party: bool, csv: bool, never: tuple[str, ...], 
       farptr ledger --never-saw me=julie/gradient --unless aggregate
 
     Exit codes:
-      1  the journal is damaged or of another version; --never-saw or --unless names what never was
-      2  no such party     3  no journal in that place     11  somebody saw what --never-saw names
+      1  the journal is damaged or of another version
+      2  --never-saw names what never was, or --unless what is no kind     3  no journal in that place
+      11  somebody saw what --never-saw names
     """
-    from farptr.ledger.account import open_journal
+    from farptr.ledger.account import open_journal, rule
 
     if csv and json:
         raise click.UsageError("--csv or --json, not both")
+    if unless is not None and not never:
+        raise click.UsageError("--unless goes with --never-saw")
+    rule(unless)  # before anything is read or printed
+    claims = [_claim(word) for word in never]
     account = open_journal(path)
     account.check()
     rows: list[Any] = account.receipts if by_party else account.lines()
@@ -53,12 +58,17 @@ def ledger(path: str | None, by_party: bool, csv: bool, never: tuple[str, ...], 
         _print_tables(account, by_party=by_party)
     for notice in account.notices:
         click.echo(f"note: {notice}", err=True)
-    for word in never:
-        party, equals, source = word.partition("=")
-        if not equals:
-            raise click.UsageError(f"--never-saw {word}: it takes PARTY=SOURCE, as in me=julie/gradient")
+    for party, source in claims:
         account.assert_never_saw(party, source, unless=unless)
         click.echo(f"{party} never saw {source}" + (f", but {unless}" if unless else ""), err=True)
+
+
+def _claim(word: str) -> tuple[str, str]:
+    """Party and source of a ``--never-saw``."""
+    party, _, source = word.partition("=")
+    if not party or not source:
+        raise click.UsageError(f"--never-saw {word}: it takes PARTY=SOURCE, as in me=julie/gradient")
+    return party, source
 
 
 def _print_csv(rows: list[Any]) -> None:
@@ -103,7 +113,7 @@ def trace(path: str | None, output: str) -> None:
     from farptr.ledger.trace import write
 
     reader = Reader(path)
-    with click.open_file(output, "w", encoding="utf-8") as file:
+    with opened(output) as file:
         count = write(reader, file)
     click.echo(f"{count} events in {output}", err=True)
     if reader.cut:

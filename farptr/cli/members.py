@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import click
 
 from farptr.cli.manual import Manual
 from farptr.cli.names import complete_worker, run_option
 from farptr.cli.output import hint_next, json_option, option_for, print_json
 from farptr.cli.wanted import from_arguments, functions_of, functions_options, load_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from farptr.launch.rundir import RunInfo
+    from farptr.protocol.errors import FarptrError
 
 
 @click.command(cls=Manual)
@@ -70,18 +79,47 @@ def rm(workers: tuple[str, ...], run: str, json: bool) -> None:
     """
     from farptr.launch import ask
     from farptr.launch.rundir import find
-    from farptr.protocol.names import unknown_worker
 
     info = find(run)
     for name in workers:
         if info.workers and name not in info.workers:  # before the first one ends
-            raise unknown_worker(name, info.workers)
-    removed = [{"name": name, "pid": ask.remove(info.directory, name)} for name in dict.fromkeys(workers)]
+            raise not_started_here(info, name)
+    removed = [{"name": name, "pid": of_supervisor(ask.remove, info, name)} for name in dict.fromkeys(workers)]
     if json:
         print_json({"run": run, "workers": removed})
         return
     for worker in removed:
         click.echo(f"{worker['name']} has ended")
+
+
+def of_supervisor(act: Callable[[Path, str], int], info: RunInfo, name: str) -> int:
+    """What the supervisor does with a worker; of one that it has not started the error says who that is."""
+    from farptr.protocol.errors import UnknownWorker
+
+    try:
+        return act(info.directory, name)
+    except UnknownWorker:
+        raise not_started_here(info, name) from None
+
+
+def not_started_here(info: RunInfo, name: str) -> FarptrError:
+    """The error for a worker that the supervisor does not have: by hand, on another machine, or nobody's name."""
+    from farptr.protocol.names import unknown_worker
+
+    return joined_by_hand(info, name) or unknown_worker(name, info.workers)
+
+
+def joined_by_hand(info: RunInfo, name: str) -> FarptrError | None:
+    """The error for asking the supervisor for a worker that joined without it; None when nobody of that name did."""
+    from farptr.client.members import by_hand
+    from farptr.client.starting import connect
+    from farptr.protocol.errors import FarptrError
+
+    try:
+        with connect(info.address) as joined:
+            return by_hand(joined, name) if name in joined else None
+    except FarptrError:  # a broker that is stopped, or a run whose clock takes one client
+        return None
 
 
 COMMANDS = (add, rm)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import math
 import os
+import shutil
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -18,6 +22,8 @@ PIPE_WIDTH = 200
 """Columns where there is no terminal: a table in a pipe is not cut."""
 DEBUG_VARIABLE = "FARPTR_DEBUG"
 BROKEN_PIPE, INTERRUPTED = 141, 130
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+"""A system's errors by which a disk fails, and no line of ours; they do not say whether stdout was meant, or a file."""
 
 
 class ReaderLeft(Exception):
@@ -32,7 +38,10 @@ def console(*, pipe_width: int = PIPE_WIDTH) -> Console:
         def on_broken_pipe(self) -> NoReturn:
             raise BrokenPipeError
 
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else pipe_width
+    given = os.environ.get("COLUMNS", "")
+    width = int(given) if given.isdecimal() else 0  # 0 is set by who knows no width: a table of it would be nothing
+    if not width:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else pipe_width
     return Out(width=width, highlight=False, markup=False, emoji=False)
 
 
@@ -60,6 +69,27 @@ def option_for(run: str) -> str:
     return "" if run == "default" else f" -c {run}"
 
 
+@contextmanager
+def opened(output: str) -> Iterator[IO[str]]:
+    """The file of an option ``-o``, or stdout for ``-``; raises ClickException when it cannot be written."""
+    try:
+        with click.open_file(output, "w", encoding="utf-8") as file:
+            yield file
+    except OSError as error:
+        if output == "-":
+            raise
+        problem = click.ClickException(f"{output}: {error.strerror or error}")
+        problem.hint = "name a file that you may write, with -o"  # type: ignore[attr-defined]
+        raise problem from None
+
+
+def no_endless(_ctx: click.Context, _parameter: click.Parameter, seconds: float | None) -> float | None:
+    """For an option of seconds: nan and inf are numbers to click, and no time to wait or to look at."""
+    if seconds is not None and not math.isfinite(seconds):
+        raise click.BadParameter(f"{seconds} is no number of seconds.")
+    return seconds
+
+
 def show_error(message: str, hint: str = "") -> None:
     """``error: …`` and ``hint: …`` on stderr."""
     click.echo(f"error: {message}", err=True)
@@ -73,8 +103,7 @@ def exit_code_of(error: BaseException) -> int:
         click.echo("ended by Ctrl-C", err=True)
         return INTERRUPTED
     if isinstance(error, ReaderLeft | BrokenPipeError):
-        # Whoever read has left. What is still buffered must not raise again while Python exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_stdout()
         return BROKEN_PIPE
     if isinstance(error, click.ClickException):
         path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "farptr"
@@ -85,8 +114,25 @@ def exit_code_of(error: BaseException) -> int:
     if isinstance(error, FarptrError):
         show_error(error.message, error.hint)
         return error.exit_code
+    if isinstance(error, OSError) and error.errno in _FULL:
+        _flush_or_forget()
+        what = error.filename or "stdout, or a file of the run, cannot be written"
+        show_error(f"{what}: {error.strerror}", "make room there, or write elsewhere")
+        return 1
     show_error(f"{type(error).__name__}: {error}", f"this is a bug; {DEBUG_VARIABLE}=1 shows where")
     return 1
+
+
+def _flush_or_forget() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _forget_stdout()
+
+
+def _forget_stdout() -> None:
+    """Nobody takes what is still buffered, and it must not raise again while Python exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _one_line(text: str) -> str:

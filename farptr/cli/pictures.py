@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import click
 
 from farptr.cli.manual import Manual
 from farptr.cli.names import complete_file
+from farptr.cli.output import no_endless, opened
 
 if TYPE_CHECKING:
     from farptr.journal.reading import Reader
     from farptr.views.boxes import Drawing
 
 _path = click.argument("path", required=False, shell_complete=complete_file)
+_seconds = functools.partial(click.option, type=click.FloatRange(min=0), callback=no_endless, metavar="SECONDS")
 
 
 @click.command(cls=Manual)
@@ -43,8 +46,8 @@ def report(path: str | None, output: str) -> None:
 @click.argument("what", type=click.Choice(["sequence", "matrix", "pointers"]))
 @_path
 @click.option("-o", "--output", metavar="FILE", help="Where to write it, by default WHAT.svg.")
-@click.option("--from", "from_s", type=click.FloatRange(min=0), metavar="SECONDS", help="Only what came later.")
-@click.option("--to", "to_s", type=click.FloatRange(min=0), metavar="SECONDS", help="Up to that moment of the run.")
+@_seconds("--from", "from_s", help="Only what came later.")
+@_seconds("--to", "to_s", help="Up to that moment of the run.")
 def draw(what: str, path: str | None, output: str | None, from_s: float | None, to_s: float | None) -> None:
     """Draw a run from its journal as SVG: a sequence diagram, the traffic matrix, or who points at what.
 
@@ -104,7 +107,7 @@ _DRAWINGS = {"sequence": _sequence, "matrix": _matrix, "pointers": _pointers}
 
 
 def _write(output: str, text: str) -> None:
-    with click.open_file(output, "w", encoding="utf-8") as file:
+    with opened(output) as file:
         file.write(text)
     if output != "-":
         click.echo(f"{len(text.encode()):,} bytes in {output}", err=True)

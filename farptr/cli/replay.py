@@ -50,6 +50,8 @@ def replay(path: str | None, net: str, seed: int | None, json: bool) -> None:
         print_json(_plain(recorded_s, found))
     else:
         _print(recorded_s, found, net)
+    if script.others:
+        click.echo(f"note: only the first client's part is timed: {script.others} others came after it", err=True)
     if reader.cut:
         click.echo(f"note: {reader.cut}", err=True)
 

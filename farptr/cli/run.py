@@ -14,6 +14,7 @@ from farptr.cli.interrupts import ignored
 from farptr.cli.manual import Manual
 from farptr.cli.names import RUN_VARIABLE, complete_file
 from farptr.cli.net import model, net_option, read
+from farptr.cli.output import no_endless
 from farptr.cli.twice import clock_from, clock_options
 from farptr.cli.wanted import from_options, functions_of, functions_options, journal_option, workers_options
 
@@ -70,6 +71,7 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
     "--grace",
     "grace",
     type=click.FloatRange(min=0.0),
+    callback=no_endless,
     default=GRACE_S,
     show_default=True,
     metavar="SECONDS",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from farptr.client.status import Status
     from farptr.launch.rundir import RunInfo
     from farptr.launch.start import Running
+    from farptr.protocol.errors import FarptrError
 
 
 @click.command(cls=Manual)
@@ -280,16 +281,27 @@ def logs(worker: str | None, follow: bool, tail: int | None, run: str) -> None:
 def _print_logs(info: RunInfo, only: str | None, *, follow: bool, lines: int | None = None) -> None:
     from farptr.launch import logs as files
     from farptr.launch.rundir import is_live
-    from farptr.protocol.names import unknown_worker
     from farptr.views.logs import Prefixes
 
     known = files.known(info.directory)
     if only is not None and only not in known:
-        raise unknown_worker(only, known)
+        raise _no_log(info, only, known)
     prefixes, out = Prefixes(known if only is None else [only]), console()
     wanted = None if only is None else [only]
     for name, line in files.follow(info.directory, wanted, lambda: not (follow and is_live(info)), lines=lines):
         out.print(prefixes.line(name, line), soft_wrap=True)
+
+
+def _no_log(info: RunInfo, name: str, known: list[str]) -> FarptrError:
+    """The error for a process that has no log: one that was started by hand writes to its own terminal."""
+    from farptr.cli.members import joined_by_hand
+    from farptr.protocol.errors import UnknownWorker
+    from farptr.protocol.names import unknown_worker
+
+    if joined_by_hand(info, name) is None:
+        return unknown_worker(name, known)
+    why = "it was started by hand, or on another machine"
+    return UnknownWorker(f"{name} has no log here: {why}", hint="it writes to the terminal that it was started in")
 
 
 COMMANDS = (up, down, ps, objects, logs)

@@ -65,7 +65,9 @@ def _costs(text: str | None) -> Any:
 
     try:
         return tomllib.loads(Path(text).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise BadClock(f"{text}: {error.strerror}", hint="name a TOML file that you can read") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadClock(f"{text}: {error}") from None
 
 

@@ -132,7 +132,10 @@ def live(run: Run, name: str) -> tuple[int, int]:
 def _check_near(run: Run, name: str, host: str = "") -> None:
     """Raise UsageError unless a process is of this machine: its number would be another process's here."""
     if host.startswith(FAR) or getattr(run._session.link.connection, "far", False):
-        raise UsageError(f"{name} may be on another machine, whose processes cannot be signalled from here")
+        raise UsageError(
+            f"{name} may be on another machine, whose processes cannot be signalled from here",
+            hint=f"signal it there; `farptr keys revoke {name}` on the broker's machine cuts a far worker off",
+        )
 
 
 def _is_it(run: Run, party: int) -> Check:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,8 @@ def remove(run: Run, worker: str | Worker) -> None:
     if number is None:
         raise unknown(run, name)
     _check_near(run, name)
-    ask.remove(_place(run), name)
+    with _who_it_is(run, name):
+        ask.remove(_place(run), name)
     _hear(run, lambda: run._workers.get(name) != number, f"{name} is gone")
 
 
@@ -49,7 +51,8 @@ def restart(run: Run, worker: str | Worker) -> str:
     name = name_of(run, worker)
     old = run._workers.get(name)
     _check_near(run, name)
-    ask.restart(_place(run), name)
+    with _who_it_is(run, name):
+        ask.restart(_place(run), name)
     _hear(run, lambda: run._workers.get(name) not in (None, old), f"{name} is up again")
     return name
 
@@ -57,7 +60,24 @@ def restart(run: Run, worker: str | Worker) -> str:
 def _check_near(run: Run, name: str) -> None:
     """Raise UsageError for a worker that no supervisor here has started."""
     if run._workers.get(name) in run._session.core.parties.elsewhere:
-        raise UsageError(f"{name} is on another machine, and ends and starts there")
+        raise elsewhere(name)
+
+
+def elsewhere(name: str) -> UsageError:
+    """The error for a worker whose process is another machine's."""
+    hint = f"Ctrl-C ends it there, `farptr worker {name}` starts it; `farptr keys revoke {name}` here cuts it off"
+    return UsageError(f"{name} is on another machine, and ends and starts there", hint=hint)
+
+
+def by_hand(run: Run, name: str) -> UnknownWorker | UsageError:
+    """The error for a name that the supervisor does not know: who of that name is in the run, if anybody is."""
+    number = run._workers.get(name)
+    if number is None:
+        return unknown(run, name)
+    if number in run._session.core.parties.elsewhere:
+        return elsewhere(name)
+    hint = f"Ctrl-C ends it where it was started, and `farptr kill {name}` here"
+    return UnknownWorker(f"{name!r} was started by hand, by `farptr worker`: it is not the supervisor's", hint=hint)
 
 
 def name_of(run: Run, worker: str | Worker) -> str:
@@ -84,6 +104,15 @@ def unknown(run: Run, name: object) -> UnknownWorker:
             anew = f"; `farptr worker {name}` starts it again where it was"
         error.hint = f"it is gone: {why}{'' if why == REMOVED else anew}"
     return error
+
+
+@contextlib.contextmanager
+def _who_it_is(run: Run, name: str) -> Iterator[None]:
+    """The supervisor knows only whom it has started."""
+    try:
+        yield
+    except UnknownWorker as error:
+        raise (by_hand(run, name) if name in run else error) from None
 
 
 def _place(run: Run) -> Path:

@@ -12,6 +12,8 @@ from farptr.protocol.errors import RuntimeDirectory
 
 VARIABLE = "FARPTR_RUNTIME_DIR"
 _PRIVATE_MODE = 0o700
+_OWN = f"set {VARIABLE} to a directory of your own"
+"""Nobody is told to remove what is there, or to lock others out of it: it may be /etc, by mistake."""
 
 
 def make_base(given: str | Path | None = None) -> Path:
@@ -53,13 +55,14 @@ def check_private(path: Path) -> Path:
         raise RuntimeDirectory(f"{path}: {error.strerror}", hint=f"set {VARIABLE} to another path") from error
     if not stat.S_ISDIR(found.st_mode):
         kind = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "no directory"
-        raise RuntimeDirectory(f"{path} is {kind}", hint=f"remove it, or set {VARIABLE} to another path")
+        raise RuntimeDirectory(f"{path} is {kind}", hint=_OWN)
     if found.st_uid != os.geteuid():
         message = f"{path} belongs to user {found.st_uid}, not to {os.geteuid()}"
-        raise RuntimeDirectory(message, hint=f"set {VARIABLE} to a directory of your own")
+        raise RuntimeDirectory(message, hint=_OWN)
     mode = stat.S_IMODE(found.st_mode)
     if mode != _PRIVATE_MODE:
-        raise RuntimeDirectory(f"{path} has mode {mode:04o}, not 0700", hint=f"chmod 700 {path}")
+        others = mode & stat.S_ISVTX or path.parent == path.parent.parent  # /tmp, /etc: nothing of ours alone
+        raise RuntimeDirectory(f"{path} has mode {mode:04o}, not 0700", hint=_OWN if others else f"chmod 700 {path}")
     return path
 
 

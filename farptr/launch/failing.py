@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,14 @@ _LOG_LINES = 5
 def how(code: int) -> str:
     """How a process ended; a negative code is a signal."""
     return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+
+
+def supervisor(failure: Exception, base: Path) -> StartFailed:
+    """The supervisor itself has failed, amid the handling of this; its log gets all of it, if the disk takes it."""
+    with contextlib.suppress(OSError):
+        traceback.print_exc()
+    hint = f"is there room in {base}? FARPTR_RUNTIME_DIR names another place" if isinstance(failure, OSError) else ""
+    return StartFailed(f"the supervisor failed: {type(failure).__name__}: {failure}", hint=hint)
 
 
 def died(run: Path, name: str, code: int) -> StartFailed:

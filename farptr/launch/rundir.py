@@ -97,6 +97,11 @@ def claim(name: str | None, *, base: str | Path | None = None) -> RunDir:
 
 def find(name: str, *, base: str | Path | None = None) -> RunInfo:
     """The run of that name, if it lives and has started; raises NoRun otherwise, BadName, RuntimeDirectory."""
+    if isinstance(name, str) and "://" in name:
+        raise BadName(
+            f"{name!r} is an address, and this takes the name of a run on this machine",
+            hint="objects, gc, link, shell, worker and fp.connect() take addresses; `farptr ps` lists the names",
+        )
     check_name(name, "run")
     for folder in existing_bases(base):
         if locks.is_held(folder / f"{name}.lock"):

@@ -10,7 +10,6 @@ import selectors
 import signal
 import socket
 import time
-import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -101,8 +100,7 @@ class Supervisor:
         except FarptrError as failure:
             error = failure
         except Exception as failure:  # a bug here must not leave processes behind
-            traceback.print_exc()
-            error = StartFailed(f"the supervisor failed: {type(failure).__name__}: {failure}")
+            error = failing.supervisor(failure, self._rundir.base)
         finally:
             self._over = self._over or "it failed"
             log.info("the run ends: %s", self._over)  # first: the log goes with the directory

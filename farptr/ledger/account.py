@@ -138,7 +138,7 @@ class Ledger:
         """What a party was handed that was made of a source; see ``assert_never_saw`` for the arguments."""
         self._known(party)
         following = None if source is None else self._fold.lineage.following(self._matching(source))
-        allowed = _rule(unless)
+        allowed = rule(unless)
         numbers = [number for number, name in self._fold.names.items() if name == party]
         versions = {v for number in numbers for v in self._fold.seen[number] if following is None or following[v]}
         found = [r for r in self.receipts if r.party == party and r.version in versions and not allowed(r)]
@@ -232,7 +232,8 @@ def _no_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _rule(unless: Unless) -> Callable[[Receipt], bool]:
+def rule(unless: Unless) -> Callable[[Receipt], bool]:
+    """What an ``unless=`` allows, of a receipt. Raises UsageError."""
     if unless is None:
         return lambda _: False
     if callable(unless):

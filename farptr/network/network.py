@@ -114,7 +114,9 @@ class Network:
         """What a file says; raises BadNetwork."""
         try:
             table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except OSError as error:
+            raise BadNetwork(f"{path}: {error.strerror}", hint="name a TOML file that you can read") from None
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise BadNetwork(f"{path}: {error}") from None
         try:
             return cls.from_table(table)

@@ -90,20 +90,19 @@ class UsageError(FarptrError):
     """The call cannot be carried out as it stands; nothing was changed."""
 
     code = 1100
+    exit_code = 2
 
 
 class BadName(UsageError, ValueError):
     """A name is illegal, reserved or already taken."""
 
     code = 1101
-    exit_code = 2
 
 
 class UnknownWorker(UsageError, LookupError):
     """The run has no worker of that name."""
 
     code = 1102
-    exit_code = 2
 
 
 class UnknownData(UsageError, LookupError):
@@ -186,7 +185,6 @@ class BadNetwork(UsageError, ValueError):
     """A network, link or rule is described by what cannot be meant: no unit, an unknown word, a negative value."""
 
     code = 1115
-    exit_code = 2
 
 
 class BadClock(UsageError, ValueError):
@@ -196,7 +194,6 @@ class BadClock(UsageError, ValueError):
     """
 
     code = 1116
-    exit_code = 2
 
 
 class RunError(FarptrError):

@@ -73,7 +73,8 @@ class Retiming:
             party, _ = self._core.register({"role": role, "name": name, "pid": 0, "host": ""})
             if party.number != number:
                 raise JournalError(f"{name} would have another number: this run cannot be re-timed")
-            self._timed.timeline.join(number, worker=role != "client")
+            if role != "client" or number == self._script.client:  # others came and went, and only take a number
+                self._timed.timeline.join(number, worker=role != "client")
         self._play()
         while self._to_do:
             delivery = self._to_do.popleft()

@@ -63,7 +63,9 @@ class Script:
         """Of the client."""
         self.turns: dict[tuple[int, int, int], Turn] = {}
         """Of workers, by worker and the source and sequence number of the envelope."""
-        self.makespan_ns = 0
+        self.began_ns = 0
+        """When the client joined, if another one had come and gone before."""
+        self.ended_ns = 0
         self._open: dict[int, deque[tuple[tuple[int, int, int] | None, int]]] = defaultdict(deque)
         self._sent: dict[int, list[Sent]] = defaultdict(list)
         self._free_ns: dict[int, int] = defaultdict(int)
@@ -72,15 +74,20 @@ class Script:
         self._ahead: Counter[tuple[int, int]] = Counter()
         """Bytes of the parts that have gone ahead of an envelope, by pair."""
         self._left = False
-        """The client is gone: what comes then is the end of the run."""
+        """The client is gone: what comes then is the end of the run, or another client."""
+        self._works = False
+        """The client has sent a command: it is the program, and not who only described the network."""
+        self._later: dict[int, bool] = {}
+        """Clients that came after the program, and whether they have sent commands."""
+        self._lost = ""
         self._asked: deque[tuple[int, int]] = deque()
 
     def fold(self, records: Iterable[Record]) -> Script:
         """All of them; returns itself."""
         for record in records:
             if self._left:
-                break
-            if type(record) is Came:
+                self._afterwards(record)
+            elif type(record) is Came:
                 self._came(record)
             elif type(record) is Handed:
                 self._handed(record)
@@ -89,6 +96,40 @@ class Script:
         if not self.client:
             raise JournalError("no client took part in this run: there is nothing to time")
         return self
+
+    @property
+    def makespan_ns(self) -> int:
+        """What the recorded run took."""
+        return max(0, self.ended_ns - self.began_ns)
+
+    @property
+    def others(self) -> int:
+        """How many clients worked after the one that is timed."""
+        return sum(self._later.values())
+
+    def _afterwards(self, record: Record) -> None:
+        if type(record) is Came:
+            if record.source in self._later and record.header.kind == _COMMAND:
+                self._later[record.source] = True
+        elif type(record) is Fact and record.what == "left" and record.fields["party"] != self.client:
+            self._lost = str(record.fields["why"])
+        elif type(record) is Fact and record.what == "joined":
+            number, name, role = record.fields["party"]
+            if role == "client" and self._works:
+                self._later[number] = False
+            elif not self._works:
+                self.parties.append((number, name, role))
+                if role == "client":
+                    self._anew(number, record.time_ns)
+
+    def _anew(self, client: int, now_ns: int) -> None:
+        """The client before did nothing; this one may be the program."""
+        if self._lost:
+            raise JournalError(f"something was lost in this run ({self._lost}): it cannot be re-timed")
+        self.client, self._left = client, False
+        self.began_ns = self.ended_ns = self._client_ns = now_ns
+        for noted in (self.steps, self.turns, self._open, self._sent, self._counts, self._ahead, self._asked):
+            noted.clear()
 
     def _fact(self, fact: Fact) -> None:
         if fact.what == "joined":
@@ -111,7 +152,7 @@ class Script:
         if header.kind in _ENDS:
             self._left |= header.kind == _BYE and came.source == self.client
             return
-        self.makespan_ns = max(self.makespan_ns, came.time_ns)
+        self.ended_ns = max(self.ended_ns, came.time_ns)
         pair = (came.source, header.destination)
         if header.kind in _BULK:
             self._ahead[pair] += came.payload_bytes if header.kind == _PART else 0
@@ -121,6 +162,7 @@ class Script:
             apart = header.value_bytes  # in shared memory: a network would carry it
         sent = Sent(header, came.payload_bytes + 8 * len(header.refs) + apart)
         if came.source == self.client:
+            self._works |= header.kind == _COMMAND
             sent = sent._replace(pause_ns=max(0, came.time_ns - self._client_ns))
             self._client_ns = came.time_ns
             if header.kind == _ASK:
@@ -140,7 +182,7 @@ class Script:
     def _handed(self, handed: Handed) -> None:
         if handed.kind in _NEWS or handed.kind in _BULK:
             return
-        self.makespan_ns = max(self.makespan_ns, handed.time_ns)
+        self.ended_ns = max(self.ended_ns, handed.time_ns)
         if handed.destination != self.client:
             if handed.kind in (_COMMAND, _FREE):
                 key = (handed.destination, handed.source, handed.sequence) if handed.kind == _COMMAND else None

@@ -33,6 +33,14 @@ def check_address(address: str) -> str:
     return address
 
 
+def nobody(address: str, waited_s: float) -> NoRun:
+    """The error for an address at which nothing answers."""
+    hint = "`farptr ps` lists the runs; `farptr up julie toby` starts one"
+    if is_tcp(address):
+        hint = "is it what `farptr up --bind` printed there, is that run up, and does a firewall let its port through?"
+    return NoRun(f"nothing answers at {address} (waited {waited_s:g} s)", hint=hint)
+
+
 def check_bind(address: str) -> str:
     """The address itself, to listen at for parties of other machines; raises UsageError when it is none."""
     return _check_tcp(address, listening=True)

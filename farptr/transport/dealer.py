@@ -26,7 +26,7 @@ from farptr.protocol.errors import (
     refusal,
 )
 from farptr.protocol.header import Kind, encode, read
-from farptr.transport.address import check_address, is_tcp
+from farptr.transport.address import check_address, is_tcp, nobody
 from farptr.transport.bulk import Bulk
 from farptr.transport.curve import Login
 from farptr.transport.ends import LAST_WORDS_LINGER_MS, bye, close, end
@@ -186,10 +186,7 @@ class Dealer:
             self.out_bytes += len(words)
         if not self._answered(timeout_s):
             self.check()
-            raise NoRun(
-                f"nothing answers at {self.address} (waited {timeout_s:g} s)",
-                hint="`farptr ps` lists the runs; `farptr up julie toby` starts one",
-            )
+            raise nobody(self.address, timeout_s)
         words = self._socket.recv_multipart()[0]
         self.in_bytes += len(words)
         return read_welcome(words, self.address)

@@ -82,6 +82,8 @@ def serve(
     signal.signal(signal.SIGTERM, _stop)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)  # KeyboardInterrupt would look like an error of the cell that runs
+    if lifeline is None and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _stop)  # by hand: its terminal is closed; nohup ignores that
     gc.set_threshold(GC_THRESHOLD)
     try:
         _end_with(dealer, [] if lifeline is None else [lifeline])  # in here: the end may come before it returns

@@ -314,6 +314,18 @@ def test_ctrl_c_ends_a_broker(base, terminal):
     assert list(base.iterdir()) == []
 
 
+def test_a_terminal_that_is_closed_ends_broker_and_worker_in_good_order(base, terminal):
+    broker = terminal("broker")
+    broker.expect("ends the run")
+    julie = terminal("worker", "julie", "--connect", "default")
+    julie.expect("joined run")
+    julie.kill(signal.SIGHUP)
+    assert last_line(ended(julie)[0]) == "worker julie has ended"
+    broker.kill(signal.SIGHUP)
+    assert last_line(ended(broker)[0]) == "run default has ended"
+    assert list(base.iterdir()) == []
+
+
 def test_down_ends_a_broker_that_is_stopped(base, terminal):
     broker = terminal("broker")
     broker.expect("ends the run")

@@ -175,8 +175,13 @@ def test_one_that_joined_by_hand_is_not_the_supervisors_to_remove(base, terminal
         hand = terminal("worker", "bob", "--connect", "team")
         hand.expect("joined run team")
         until(lambda: sim.sync() or "bob" in sim)
-        with pytest.raises(fp.UnknownWorker, match="'bob'"):
-            sim.remove("bob")
+        for act in (sim.remove, sim.restart):
+            with pytest.raises(fp.UnknownWorker, match="'bob' was started by hand"):
+                act("bob")
+        for command in ("rm", "restart"):
+            error, hint = refused(2, command, "bob", "-c", "team")
+            assert "'bob' was started by hand" in error
+            assert "farptr kill bob" in hint
         with pytest.raises(fp.BadName, match="'bob' is already here"):
             sim.add("bob")
 

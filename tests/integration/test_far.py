@@ -292,3 +292,20 @@ def test_joining_the_network_needs_a_key(ring, base):
     error, hint = refused(5, "worker", "julie", "--connect", "tcp://127.0.0.1:1", "--key", key(ring, "julie"))
     assert "has mode 0644" in error
     assert hint.startswith("chmod 600")
+
+
+def test_commands_say_that_a_worker_is_another_machine_s(ring, base):
+    with fp.up("carol", name="team", bind="tcp://127.0.0.1:*") as run, far.worker(run, "julie", key(ring, "julie")):
+        for command in ("rm", "restart"):
+            error, hint = refused(2, command, "julie", "-c", "team")
+            assert error == "julie is on another machine, and ends and starts there"
+            assert "`farptr keys revoke julie` here cuts it off" in hint
+        for command in ("kill", "stop", "cont"):
+            error, hint = refused(2, command, "julie", "-c", "team")
+            assert "another machine" in error
+            assert "farptr keys revoke julie" in hint
+        error, _ = refused(2, "logs", "julie", "-c", "team")
+        assert error == "julie has no log here: it was started by hand, or on another machine"
+        for command in ("rm", "restart", "logs"):
+            assert "no worker called 'jule'" in refused(2, command, "jule", "-c", "team")[0]
+        assert fp.tensor([1]).send(run["julie"]).get().tolist() == [1]

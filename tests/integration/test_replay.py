@@ -156,3 +156,36 @@ def test_the_command(tmp_path):
     command("runs", "--net", "nowhere.toml", code=2)
     command("nowhere", "--net", "slow.toml", code=3)
     command("runs", code=2)
+
+
+def test_a_client_that_only_came_and_went_is_not_the_program(tmp_path):
+    """`farptr up --net` and `farptr link` are clients that join before the program does."""
+    slow = Network(links={("me", "julie"): {"latency": "2 s"}})
+    with fp.up("julie", name="early", journal=tmp_path) as sim:
+        address = sim._running.info.address
+        sim.net.state()
+        sim._session.close()
+        with fp.connect(address) as mine:
+            assert fp.send([1.0], mine["julie"]).sum().get() == 1.0
+    script = Script().fold(Reader(tmp_path))
+    assert script.others == 0
+    here = retime(script, Network()).makespan_s
+    assert here == pytest.approx(script.makespan_ns / 1e9, rel=0.5, abs=0.1)
+    assert retime(script, slow).makespan_s > 1.9
+
+
+def test_clients_that_are_left_out_are_told(tmp_path):
+    with fp.up("julie", name="late", journal=tmp_path) as sim:
+        address = sim._running.info.address
+        fp.send([1.0], sim["julie"]).get()
+        sim._session.close()
+        for _ in range(2):
+            with fp.connect(address) as other:
+                fp.send([2.0], other["julie"]).get()
+        with fp.connect(address) as silent:
+            silent.net.state()
+    assert Script().fold(Reader(tmp_path)).others == 2
+    (tmp_path / "net.toml").write_text('everybody = "LAN"\n')
+    words = [*FARPTR, "replay", str(tmp_path), "--net", str(tmp_path / "net.toml")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    assert "note: only the first client's part is timed: 2 others came after it" in done.stderr
