@@ -16,6 +16,8 @@ import click
 from farptr.protocol.errors import FarptrError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
 PIPE_WIDTH = 200
@@ -71,9 +73,16 @@ def option_for(run: str) -> str:
 
 @contextmanager
 def opened(output: str) -> Iterator[IO[str]]:
-    """The file of an option ``-o``, or stdout for ``-``; raises ClickException when it cannot be written."""
+    """The file of an option ``-o``, or stdout for ``-``; raises ClickException when it cannot be written.
+
+    A file that was there stays as it was until all is written.
+    """
+    from pathlib import Path
+
+    place = Path(output).resolve()
+    special = output == "-" or (place.exists() and not place.is_file())
     try:
-        with click.open_file(output, "w", encoding="utf-8") as file:
+        with click.open_file(output, "w", encoding="utf-8") if special else _whole(place) as file:
             yield file
     except OSError as error:
         if output == "-":
@@ -81,6 +90,20 @@ def opened(output: str) -> Iterator[IO[str]]:
         problem = click.ClickException(f"{output}: {error.strerror or error}")
         problem.hint = "name a file that you may write, with -o"  # type: ignore[attr-defined]
         raise problem from None
+
+
+@contextmanager
+def _whole(place: Path) -> Iterator[IO[str]]:
+    if place.exists() and not os.access(place, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    fresh = place.with_name(f"{place.name}.new-{os.getpid()}")
+    try:
+        with fresh.open("w", encoding="utf-8") as file:
+            yield file
+        fresh.replace(place)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def no_endless(_ctx: click.Context, _parameter: click.Parameter, seconds: float | None) -> float | None:
