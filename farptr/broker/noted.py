@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from farptr.broker.roster import CLIENT, Party
 from farptr.broker.telling import Delivery
-from farptr.journal import IN_MEMORY
+from farptr.journal import BESIDE, IN_MEMORY
 from farptr.protocol.header import Kind
 
+IPC = "ipc://"
 Clock = Callable[[], int]
 """Nanoseconds since the run began."""
 
@@ -48,6 +51,12 @@ class Noted:
             from farptr.journal.noting import open_journal
 
             self.journal = core.watch = open_journal(directory, core.run, core.seed, settings, near=near, clock=clock)
+
+    def tell_beside(self, address: str) -> None:
+        """Write down where the journal is, beside the socket of that address."""
+        if self.journal is not None and address.startswith(IPC):
+            with contextlib.suppress(OSError):  # a full disk: whoever looks for it is told that there is none
+                Path(address.removeprefix(IPC)).with_name(BESIDE).write_text(str(self.journal.path), encoding="utf-8")
 
     def joined(self, party: Party, wire_bytes: int) -> None:
         """A party was admitted; the bytes are those of its hello."""

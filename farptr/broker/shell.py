@@ -81,6 +81,7 @@ class Broker:
             )
             self._came = self._timed.came
         self._noted = Noted(self.core, journal, near=bind is None, clock=self._timed.now_ns if self._timed else None)
+        self._noted.tell_beside(address)
         self._context = zmq.Context()
         self._router: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
         for option, value in (

@@ -11,6 +11,8 @@ from farptr.cli.names import complete_file, run_option
 from farptr.cli.output import console, json_option, opened, print_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from farptr.ledger.account import Ledger
 
 _path = click.argument("path", required=False, shell_complete=complete_file)
@@ -126,7 +128,7 @@ def trace(path: str | None, output: str) -> None:
 def monitor(count: int | None, run: str) -> None:
     """Show every envelope of a run as it passes, from its beginning.
 
-    The run must write a journal (`farptr up --journal runs`). Ends with the run, or by Ctrl-C.
+    The run must write a journal (`farptr up --journal runs`), and is not joined. Ends with the run, or by Ctrl-C.
 
     Example:
       farptr monitor -c team
@@ -134,28 +136,35 @@ def monitor(count: int | None, run: str) -> None:
     Exit codes:
       3  no such run, or it writes no journal     130  ended by Ctrl-C
     """
-    from farptr.client.starting import connect
     from farptr.journal.following import follow
     from farptr.launch.rundir import find, is_live
     from farptr.views.envelopes import Envelopes
 
     info = find(run)
-    with connect(run) as joined:
-        path = joined._session.ask_broker("journal")
-    if path is None:
-        from farptr.protocol.errors import NoJournal
-
-        raise NoJournal(f"run {run!r} writes no journal", hint="`farptr up --journal runs` starts one that does")
-    from pathlib import Path
-
+    path = _journal_of(info.directory, run)
     out, lines, shown = console(), Envelopes(), 0
-    for record in follow(Path(path["path"]), lambda: is_live(info)):
+    for record in follow(path, lambda: is_live(info)):
         line = lines.line(record)
         if line is not None:
             out.print(line, soft_wrap=True)
             shown += 1
         if shown == count:
             return
+
+
+def _journal_of(directory: Path, run: str) -> Path:
+    """Where the run that has this directory writes its journal; raises NoJournal."""
+    from pathlib import Path
+
+    from farptr.journal import BESIDE
+    from farptr.protocol.errors import NoJournal
+
+    try:
+        return Path((directory / BESIDE).read_text(encoding="utf-8"))
+    except OSError:
+        raise NoJournal(
+            f"run {run!r} writes no journal", hint="`farptr up --journal runs` starts one that does"
+        ) from None
 
 
 COMMANDS = (ledger, trace, monitor)

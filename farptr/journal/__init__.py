@@ -2,3 +2,5 @@
 
 IN_MEMORY = ":memory:"
 """In place of a journal's folder: no journal, but a tally of what passes (``tally``)."""
+BESIDE = "journal"
+"""The file beside a run's socket that says where its journal is: who reads that need not join the run."""

@@ -216,6 +216,21 @@ def test_the_command_line(sim, tmp_path):
     assert len([e for e in events if e["ph"] == "s"]) == len([e for e in events if e["ph"] == "f"]) > 0
 
 
+def test_a_trace_that_fails_leaves_the_file_that_was_there(tmp_path):
+    with fp.up("julie", journal=tmp_path / "runs") as sim:
+        for _ in range(50):
+            fp.tensor([1.0]).send(sim["julie"]).get()
+    command("trace", "runs", cwd=tmp_path)
+    good = (tmp_path / "trace.json").read_text()
+    (file,) = sorted((tmp_path / "runs" / "latest").glob("*.fpj"))[-1:]
+    damaged = bytearray(file.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    file.write_bytes(damaged)
+    command("trace", "runs", cwd=tmp_path, code=1)
+    assert (tmp_path / "trace.json").read_text() == good
+    assert [path.name for path in tmp_path.iterdir() if "new" in path.name] == []
+
+
 def test_monitor_shows_envelopes_of_a_run_that_is_up(tmp_path):
     command("up", "julie", "-d", "-c", "watched", "--journal", "runs", cwd=tmp_path)
     try:
@@ -223,6 +238,18 @@ def test_monitor_shows_envelopes_of_a_run_that_is_up(tmp_path):
         assert "julie joined" in shown
     finally:
         command("down", "-c", "watched", cwd=tmp_path)
+
+
+def test_monitor_joins_no_run_and_is_no_client_in_it(tmp_path):
+    """So it can look at a run under the virtual clock, which has one client; and the account is as without it."""
+    with fp.up("julie", journal=tmp_path / "runs", clock="virtual") as sim:
+        fp.tensor([1.0]).send(sim["julie"]).get()
+        shown = command("monitor", "-c", sim._running.info.name, "-n", "3", cwd=tmp_path).stdout
+        assert "julie joined" in shown
+        assert [row[2] for row in sim._session.ask_broker("parties")].count("client") == 1
+    with fp.up("julie") as sim:
+        done = command("monitor", "-c", sim._running.info.name, cwd=tmp_path, code=3)
+        assert "writes no journal" in done.stderr
 
 
 def test_a_writing_process_that_is_killed_stops_the_journal_and_ps_says_so(tmp_path):
