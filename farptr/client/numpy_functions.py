@@ -95,7 +95,7 @@ _OUT_IN_C = {"concatenate": ("arrays", "axis", "out"), "concat": ("arrays", "axi
 
 def _arranged(path: str, found: Any) -> Any:
     """Several results in what NumPy gives them in."""
-    if path in results.LISTS:
+    if results.in_list(path, np.__version__):
         return list(found)
     if path == "histogramdd":
         return found[0], list(found[1:])

@@ -119,6 +119,8 @@ TUPLES = frozenset(
 """Functions whose result is several pointers even when there is one."""
 LISTS = frozenset({"array_split", "split", "hsplit", "vsplit", "dsplit"})
 """Those of them that give a list."""
+LISTS_BEFORE_2 = frozenset({"atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "gradient", "meshgrid"})
+"""Functions whose several results NumPy before 2.0 gives in a list, later ones in a tuple."""
 
 
 def count(path: str, args: Arguments, kwargs: Keywords) -> int:
@@ -130,6 +132,11 @@ def count(path: str, args: Arguments, kwargs: Keywords) -> int:
 def is_tuple(path: str, args: Arguments) -> bool:
     """Whether its results come in a tuple even when there is but one."""
     return path in TUPLES or (path == "where" and len(args) == 1)
+
+
+def in_list(path: str, numpy_version: str) -> bool:
+    """Whether several results of that function come in a list."""
+    return path in LISTS or (path in LISTS_BEFORE_2 and numpy_version.startswith("1."))
 
 
 NAMED: dict[str, Callable[[Any], Any]] = {
