@@ -23,7 +23,7 @@ _VIEWS = frozenset(
 """Their results may share memory with operands, under some arguments."""
 _KEEPING = frozenset(
     """
-    copy flatten take positive roll sort partition repeat tile resize pad compress extract take_along_axis delete
+    copy flatten take positive roll sort msort partition repeat tile resize pad compress extract take_along_axis delete
     trim_zeros item max min amax amin nanmax nanmin unique unique_values
     concatenate concat stack vstack hstack dstack column_stack row_stack block append insert choose select where
     tril triu triangular diagflat bmat fromiter fftshift ifftshift vander polyadd polysub interp ediff1d
