@@ -83,7 +83,7 @@ def shipped(function: Any) -> Shipped:
 
 
 def carried(value: Any, name: str) -> Any:
-    """An argument of the function of that name; what is no plain value, and holds none, travels as functions do.
+    """An argument for the function of that name, in which all that is no plain value is pickled, as functions are.
 
     Raises NotSerializable, MessageTooLarge, and UnsupportedValue for arrays that do not travel.
     """
