@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from farptr.journal import IN_MEMORY
-from farptr.protocol.errors import NoJournal
+from farptr.protocol.errors import BrokerLost, NoJournal, SessionClosed
 
 if TYPE_CHECKING:
     from farptr.client.session import Session
@@ -45,16 +45,18 @@ class Account:
         _session: Session
 
     _journal_at: Path | None = None
+    _journal_checked = False
 
     def keep_journal(self) -> None:
-        """Remember where the journal is: its last word is looked at when the run has ended."""
+        """Remember where the journal is: it can be read, and its last word is looked at, when the run has ended."""
         self._journal_at = self.journal
 
     def check_journal(self) -> None:
         """The run has ended: warn if its account does not balance, or its journal was not finished."""
-        path, self._journal_at = self._journal_at, None
-        if path is None:
+        path = self._journal_at
+        if path is None or self._journal_checked:
             return
+        self._journal_checked = True
         from farptr.journal.folder import read_manifest, wait_written
 
         try:
@@ -75,8 +77,16 @@ class Account:
 
     @property
     def journal(self) -> Path:
-        """The directory of this run's journal, with all that passed so far in it; raises NoJournal."""
-        found: dict[str, Any] | None = self._session.ask_broker("journal", settled=True)
+        """The directory of this run's journal, with all that passed so far in it; raises NoJournal.
+
+        Of a run that this program has started, also when it is over.
+        """
+        try:
+            found: dict[str, Any] | None = self._session.ask_broker("journal", settled=True)
+        except (SessionClosed, BrokerLost):
+            if self._journal_at is None:
+                raise
+            return self._journal_at
         if found is None:
             raise NoJournal("this run writes no journal", hint="fp.up(…, journal=True), or `farptr up --journal DIR`")
         return Path(found["path"])

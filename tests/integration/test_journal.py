@@ -216,6 +216,31 @@ def test_the_command_line(sim, tmp_path):
     assert len([e for e in events if e["ph"] == "s"]) == len([e for e in events if e["ph"] == "f"]) > 0
 
 
+def test_the_account_of_a_run_that_is_over(tmp_path):
+    with fp.up("julie", journal=tmp_path / "runs") as sim:
+        fp.tensor([1.0]).send(sim["julie"]).get()
+        so_far = sim.ledger.matrix()
+    assert sim.ledger.matrix() == so_far
+    sim.ledger.assert_never_saw("julie", source="julie")
+    assert sim.view("me").receipts
+    with fp.up("julie") as sim:
+        pass
+    with pytest.raises(fp.SessionClosed):
+        sim.ledger  # noqa: B018
+
+
+def test_the_account_of_a_run_whose_broker_was_killed(tmp_path):
+    sim = fp.up("julie", journal=tmp_path / "runs")
+    fp.tensor([1.0]).send(sim["julie"]).get()
+    sim.sync()
+    os.kill(sim._running.info.broker_pid, signal.SIGKILL)
+    with pytest.warns(JournalStopped, match="was not finished"):
+        sim.close()
+    assert any("no last word" in notice for notice in sim.ledger.notices)
+    with pytest.raises(fp.JournalError):
+        sim.ledger.assert_never_saw("julie", source="julie")
+
+
 def test_a_trace_that_fails_leaves_the_file_that_was_there(tmp_path):
     with fp.up("julie", journal=tmp_path / "runs") as sim:
         for _ in range(50):
