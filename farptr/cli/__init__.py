@@ -31,6 +31,7 @@ from farptr.cli import (
     runs,
     shell,
 )
+from farptr.cli.lost import none_lost
 from farptr.cli.manual import ManualGroup, listed
 from farptr.cli.output import ReaderLeft, exit_code_of
 
@@ -148,7 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if reconfigure is not None:
         reconfigure(errors="replace")  # an arrow is no reason to fail where the encoding has none
     try:
-        code = cli.main(arguments, prog_name=completion.PROGRAM, standalone_mode=False)
+        with none_lost():
+            code = cli.main(arguments, prog_name=completion.PROGRAM, standalone_mode=False)
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:
         return exit_code_of(error)

@@ -51,6 +51,8 @@ _WAITS = {
 }
 _CALLBACKS = "weakref"
 _FINALIZER = "__del__"
+_IMPORTED = "_get_module_lock.<locals>.cb"
+"""What ``importlib`` has run when the lock of an import goes."""
 
 
 class _PutOff:
@@ -209,7 +211,7 @@ def is_delicate(frame: FrameType | None) -> bool:
     delicate: bool | None = None
     while frame is not None:
         code, module = frame.f_code, frame.f_globals.get("__name__", "")
-        if module == _CALLBACKS or code.co_name == _FINALIZER:
+        if module == _CALLBACKS or code.co_name == _FINALIZER or code.co_qualname == _IMPORTED:
             return True
         if delicate is None:
             # Condition.wait can be left once it has entered its ``try``.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import os
 import select
 import signal
@@ -149,6 +151,23 @@ def test_what_runs_when_an_object_goes_is_not_left_whatever_it_waits_for():
     weakref.finalize(one, find, lambda: not found.append(interrupts.is_delicate(sys._getframe())))
     del one
     assert found == [True, True]
+
+
+def test_the_end_of_an_import_is_not_left():
+    """Python would print the interrupt there, and forget it."""
+    found = []
+
+    def look(frame, event, _):
+        if event == "call" and frame.f_code.co_name == "cb":
+            found.append(interrupts.is_delicate(frame))
+
+    sys.setprofile(look)
+    try:
+        importlib._bootstrap._get_module_lock("no_such_module")
+        gc.collect()
+    finally:
+        sys.setprofile(None)
+    assert found == [True]
 
 
 def test_another_threads_wait_can_be_left():
